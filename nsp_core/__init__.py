@@ -1,0 +1,1 @@
+"""Pure library: arrays, tables and programs in, arrays, tables and programs out."""
