@@ -1,0 +1,383 @@
+"""Study files: TOML in, a checked and resolved :class:`nsp_core.study.Study` out.
+
+A study file has the tables ``[study]``, ``[tracking]``, ``[roles]``, ``[cleaning]``, ``[labels]``, ``[search]`` and the
+blocks ``[[recordings]]`` and ``[[behaviors]]``; their keys stand in :mod:`nsp_adapters.study_schema`. File names are
+relative to ``data``, which is relative to the study file; ``${NAME}`` in a file name means an environment variable.
+
+``poses`` are file patterns (``*``, ``?``, ``[...]``, ``**``), of which every match is a recording; ``files`` are files
+that need not exist, since a missing one is a problem of that recording only. A recording is called what its file is
+called before ``DLC``, or what the template ``name`` makes of ``{name}`` (that text), ``{stem}`` (the file without
+extension) and ``{folder}``; ``names`` selects some of a block's recordings. ``labels`` and the identities are templates
+with ``{recording}``, ``{stem}`` and ``{folder}``. All that is wrong is reported at once, each with its line.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nsp_core.cleaning import Cleaning
+
+from nsp_adapters.study_schema import (
+    LabelsTable,
+    RecordingsTable,
+    RolesFile,
+    ScaleKeys,
+    StudyFile,
+    check_together,
+    checked_roles,
+    validated,
+)
+from nsp_adapters.toml_lines import Problems, TomlPath, closest, natural_order, nearest, read_toml, shown
+from nsp_core.errors import MissingFileError
+from nsp_core.labels import Behavior
+from nsp_core.study import (
+    SCALE_UNKNOWN,
+    LabelSettings,
+    RecordingEntry,
+    SearchSettings,
+    Study,
+    study_digest,
+    study_notes,
+)
+
+__all__ = ["read_roles", "read_study", "study_digest"]
+
+DEFAULT_FOLDERS = {"NSP_DATA": Path("../shared/data")}  # relative to the current folder
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{(\w*)\}")
+_FILE_NAME = re.compile(r"\w[\w .+()=,@-]{0,98}(?<![ .])")
+# Windows keeps these names for devices, with any extension.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A recording found by the block at ``path``."""
+
+    name: str
+    file: Path
+    block: RecordingsTable
+    path: TomlPath
+
+    @property
+    def source(self) -> TomlPath:
+        """The key that found the file."""
+        return (*self.path, "files" if self.block.poses is None else "poses")
+
+
+def read_study(path: Path, *, environment: Mapping[str, str]) -> Study:
+    """Return the study that the file at ``path`` states.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+    environment
+        Variables that ``${NAME}`` in file names may mean. Without ``NSP_DATA``, ``${NSP_DATA}`` is ``../shared/data``
+        seen from the current folder, if there is such a folder.
+
+    Raises
+    ------
+    MissingFileError
+        If the study file or its data folder does not exist.
+    StudyError
+        For a syntax error, with line and column; otherwise for everything wrong at once, one line each.
+    """
+    problems = Problems(read_toml(path))
+    file = validated(StudyFile, problems)
+    folder = _data_folder(path, file, environment, problems)
+    matches: list[_Match] = []
+    notes: list[str] = []
+    for index, block in enumerate(file.recordings):
+        of_block = _matches(block, ("recordings", index), folder, environment, problems)
+        if not of_block and block.optional:
+            notes.append(f"an optional block (line {problems.document.line(('recordings', index))}) matches no file")
+        matches += of_block
+    _check_names(matches, problems)
+    check_together(file, problems)
+    roles = checked_roles(file.roles, problems)
+    problems.raise_any()
+    resolved = [(match, _entry(match, file, folder, environment, problems)) for match in matches]
+    _check_label_files(resolved, file, problems)
+    notes += _check_leakage(resolved, file.study.allow_shared, problems)
+    problems.raise_any()
+    return _study(file, folder, [entry for _, entry in resolved], roles, notes)
+
+
+def read_roles(path: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return the skeleton roles in the ``[roles]`` table of the file at ``path``, which holds nothing else.
+
+    Raises
+    ------
+    MissingFileError, StudyError
+        As ``read_study``.
+    """
+    problems = Problems(read_toml(path))
+    roles = checked_roles(validated(RolesFile, problems).roles, problems)
+    problems.raise_any()
+    return roles
+
+
+def _study(
+    file: StudyFile, folder: Path, entries: list[RecordingEntry], roles: dict[str, tuple[str, ...]], notes: list[str]
+) -> Study:
+    recordings = tuple(sorted(entries, key=lambda entry: natural_order(entry.name)))
+    search = SearchSettings(**{**file.search.model_dump(), "seeds": tuple(file.search.seeds)})
+    return Study(
+        name=file.study.name,
+        data_folder=folder.as_posix(),
+        tracker=file.tracking.tracker,
+        recordings=recordings,
+        roles=roles,
+        behaviors=tuple(Behavior(behavior.name, behavior.kind) for behavior in file.behaviors),
+        cleaning=Cleaning(**file.cleaning.model_dump()),
+        labels=None if file.labels is None else _label_settings(file.labels),
+        search=search,
+        loud_notes=(*study_notes(recordings, roles, search), *notes),
+    )
+
+
+def _data_folder(path: Path, file: StudyFile, environment: Mapping[str, str], problems: Problems) -> Path:
+    text = _expanded(file.study.data, ("study", "data"), environment, problems)
+    problems.raise_any()
+    folder = (path.parent / text).resolve()
+    if not folder.is_dir():
+        raise MissingFileError(
+            found=f"data = {shown(file.study.data)}, and no folder {folder}",
+            expected="the folder of the recordings, relative to the study file",
+            where=f"{path.name}:{problems.document.line(('study', 'data'))}",
+            remedy=f"correct data; {_there(folder.parent, folder.name)}",
+        )
+    return folder
+
+
+def _expanded(text: str, at: TomlPath, environment: Mapping[str, str], problems: Problems) -> str:
+    """Return ``text`` with every ``${NAME}`` replaced; an unset one is a problem."""
+
+    def value(variable: re.Match[str]) -> str:
+        name = variable[1]
+        if environment.get(name):
+            return Path(environment[name]).as_posix()
+        default = DEFAULT_FOLDERS.get(name)
+        if default is not None and default.is_dir():
+            return default.resolve().as_posix()
+        instead = "" if default is None else f" and there is no folder {default.as_posix()} here"
+        problems.add(at, f"${{{name}}} is not set{instead}: set the environment variable {name}")
+        return variable[0]
+
+    return _VARIABLE.sub(value, text)
+
+
+def _matches(
+    block: RecordingsTable, path: TomlPath, folder: Path, environment: Mapping[str, str], problems: Problems
+) -> list[_Match]:
+    """Return the recordings of one block, in the order of their files."""
+    if (block.poses is None) == (block.files is None):
+        problems.add(path, "[[recordings]] needs either poses (patterns) or files (which may be missing), not both")
+        return []
+    files: set[Path] = set()
+    for index, text in enumerate(block.poses or block.files or ()):
+        at = (*path, "poses" if block.poses else "files", index)
+        place = _expanded(text, at, environment, problems)
+        found = {_tidy(folder / place)} if block.files else _matching(folder, place)
+        if not found and not block.optional:
+            problems.add(at, f"poses = {shown(text)} matches no file in {_nothing(folder, place)}")
+        files |= found
+    matches = [_Match(_recording_name(block, path, file, problems), file, block, path) for file in sorted(files)]
+    return _selected(matches, block, path, problems)
+
+
+def _matching(folder: Path, pattern: str) -> set[Path]:
+    # Unlike the patterns of pathlib, these skip hidden files: copies made by a Mac carry a "._" file beside each file.
+    found = (folder / match for match in glob.glob(pattern, root_dir=folder, recursive=True))
+    return {_tidy(file) for file in found if file.is_file()}
+
+
+def _tidy(file: Path) -> Path:
+    # The folder without links and "..", but the file's own name: a file that links into an annex keeps its name.
+    return file.parent.resolve() / file.name
+
+
+def _nothing(folder: Path, pattern: str) -> str:
+    """Return the deepest folder that ``pattern`` leads to, and what is there instead."""
+    *folders, wanted = Path(pattern).parts
+    for part in folders:
+        if not (folder / part).is_dir():
+            wanted = part
+            break
+        folder /= part
+    return f"{folder.resolve()}; {_there(folder, wanted)}"
+
+
+def _there(folder: Path, wanted: str) -> str:
+    names = sorted((entry.name for entry in folder.iterdir()), key=natural_order) if folder.is_dir() else []
+    near = nearest(re.sub(r"[*?\[\]]", "", wanted), names)
+    return f"closest there: {', '.join(near)}" if near else "nothing is there"
+
+
+def _recording_name(block: RecordingsTable, path: TomlPath, file: Path, problems: Problems) -> str:
+    stem = _stem(file)
+    name = stem.partition("DLC")[0] or stem
+    if block.name is not None:
+        values = {"name": name, "stem": stem, "folder": file.parent.name}
+        name = _filled(block.name, values, (*path, "name"), problems)
+    return name
+
+
+def _stem(file: Path) -> str:
+    return Path(file.name.removesuffix(".gz")).stem
+
+
+def _filled(template: str, values: Mapping[str, str], at: TomlPath, problems: Problems) -> str:
+    """Return ``template`` with its placeholders replaced; an unknown one is a problem."""
+    for placeholder in _PLACEHOLDER.findall(template):
+        if placeholder not in values:
+            near = closest(placeholder, values)
+            hint = f"did you mean {{{near}}}?" if near else f"known: {', '.join(f'{{{name}}}' for name in values)}"
+            problems.add(at, f"unknown placeholder {{{placeholder}}} in {shown(template)}, {hint}")
+    return _PLACEHOLDER.sub(lambda placeholder: values.get(placeholder[1], placeholder[0]), template)
+
+
+def _selected(matches: list[_Match], block: RecordingsTable, path: TomlPath, problems: Problems) -> list[_Match]:
+    if block.names is None:
+        return matches
+    known = sorted({match.name for match in matches}, key=natural_order)
+    for index, name in enumerate(block.names):
+        # Without any match the pattern is the problem, and already reported.
+        if known and name not in known:
+            near = ", ".join(nearest(name, known))
+            problems.add(
+                (*path, "names", index), f"no recording {shown(name)} among the {len(known)} matches; closest: {near}"
+            )
+    return [match for match in matches if match.name in block.names]
+
+
+def _check_names(matches: Iterable[_Match], problems: Problems) -> None:
+    """Report files matched twice, names given twice, and names that are no safe file names."""
+    by_file: dict[Path, _Match] = {}
+    by_name: dict[str, _Match] = {}
+    matched_again: dict[tuple[TomlPath, TomlPath], list[str]] = defaultdict(list)
+    named_again: dict[tuple[TomlPath, TomlPath], list[str]] = defaultdict(list)
+    for match in matches:
+        if not _FILE_NAME.fullmatch(match.name) or _RESERVED.fullmatch(match.name):
+            problems.add(
+                match.source,
+                f"the recording name {shown(match.name)} is not safe as a file name, expected letters, digits, spaces "
+                "and . _ - + ( ) , = @, a letter or digit first",
+            )
+        same_file = by_file.setdefault(match.file, match)
+        same_name = by_name.setdefault(match.name.casefold(), match)
+        if same_file is not match:
+            matched_again[match.source, same_file.source].append(match.name)
+        elif same_name is not match:
+            named_again[match.source, same_name.source].append(match.name)
+    for (here, there), names in matched_again.items():
+        problems.add(
+            here, f"already matched by another [[recordings]] ({_lines(there, here, problems)}): {_listed(names)}"
+        )
+    for (here, there), names in named_again.items():
+        problems.add(
+            here,
+            f"several files would be called {_listed(names)} ({_lines(there, here, problems)}); "
+            'a template such as name = "{folder}-{name}" can tell them apart',
+        )
+
+
+def _entry(
+    match: _Match, file: StudyFile, folder: Path, environment: Mapping[str, str], problems: Problems
+) -> RecordingEntry:
+    block, tracking = match.block, file.tracking
+    values = {"recording": match.name, "stem": _stem(match.file), "folder": match.file.parent.name}
+
+    def filled(key: str) -> str | None:
+        template = getattr(block, key)
+        return None if template is None else _filled(template, values, (*match.path, key), problems)
+
+    labels = filled("labels")
+    if labels is not None:
+        labels = _tidy(folder / _expanded(labels, (*match.path, "labels"), environment, problems)).as_posix()
+    scale: ScaleKeys = block if block.states_scale else tracking
+    fps = tracking.fps if block.fps is None else block.fps
+    assert fps is not None, "a missing fps is reported before"
+    return RecordingEntry(
+        name=match.name,
+        pose_path=match.file.as_posix(),
+        label_path=labels,
+        role=block.role,
+        subject_id=filled("subject_id"),
+        cage_id=filled("cage_id"),
+        group=filled("group"),
+        fps=fps,
+        scale_mm_per_px=scale.scale_mm_per_px,
+        scale_source=scale.scale_source or SCALE_UNKNOWN,
+        observed=block.observed or ("labeled-span" if file.labels is None else file.labels.observed),
+    )
+
+
+def _check_label_files(resolved: Iterable[tuple[_Match, RecordingEntry]], file: StudyFile, problems: Problems) -> None:
+    """Report a label file used for several recordings, in a format that cannot say which recording it means."""
+    users: dict[str, list[_Match]] = defaultdict(list)
+    for match, entry in resolved:
+        if entry.label_path is not None:
+            users[entry.label_path].append(match)
+    for matches in users.values():
+        if len(matches) > 1 and file.labels is not None and file.labels.format == "caltech":
+            problems.add(
+                (*matches[-1].path, "labels"),
+                f"labels = {shown(matches[-1].block.labels)} in [[recordings]] is the same file for recordings "
+                f"{_listed(match.name for match in matches)}; write {{recording}} where they differ",
+            )
+
+
+def _check_leakage(
+    resolved: Iterable[tuple[_Match, RecordingEntry]], allowed: Iterable[str], problems: Problems
+) -> list[str]:
+    """Report animals and cages on both sides of the split; return a note for each that is allowed to be."""
+    notes = []
+    for identity in ("subject_id", "cage_id"):
+        sides: dict[str, tuple[list[_Match], list[_Match]]] = defaultdict(lambda: ([], []))
+        for match, entry in resolved:
+            value = getattr(entry, identity)
+            if value is not None and entry.role != "infer":
+                sides[value][entry.role != "train"].append(match)
+        for value, (train, held_out) in sides.items():
+            if not train or not held_out:
+                continue
+            shared = (
+                f"{identity} {shown(value)} is in train ({_listed(match.name for match in train)}) "
+                f"and in validation or test ({_listed(match.name for match in held_out)})"
+            )
+            if identity in allowed:
+                notes.append(f"{shared}, as allow_shared permits")
+                continue
+            here, there = (*held_out[0].path, identity), (*train[0].path, identity)
+            lines = _lines(there, here, problems)
+            problems.add(here, f'{shared}, {lines}; move one, or state allow_shared = ["{identity}"] in [study]')
+    return notes
+
+
+def _label_settings(labels: LabelsTable) -> LabelSettings:
+    return LabelSettings(
+        format=labels.format,
+        stream=labels.stream,
+        annotator=labels.annotator,
+        unscored=tuple(labels.unscored),
+        unscored_stream=(labels.unscored_stream or labels.stream) if labels.unscored else None,
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return up to five names in words: ``1, 2, 10``."""
+    first, rest = (ordered := sorted(names, key=natural_order))[:5], len(ordered) - 5
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _lines(there: TomlPath, here: TomlPath, problems: Problems) -> str:
+    lines = sorted({problems.document.line(there), problems.document.line(here)})
+    return f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} and {lines[1]}"

@@ -1,0 +1,1 @@
+"""What was predicted, as the tables biologists read."""
