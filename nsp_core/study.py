@@ -16,7 +16,6 @@ from typing import Literal
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import StudyError
 from nsp_core.labels import Behavior
-from nsp_core.units import LengthReference
 
 __all__ = [
     "CORE_ROLES",
@@ -168,7 +167,7 @@ class Study:
             seen.add(entry.name.casefold())
 
     @property
-    def length_reference(self) -> LengthReference:
+    def length_reference(self) -> Literal["mm", "body"]:
         """``"mm"`` where the scale of every recording is known, else ``"body"``: one study has one kind of length."""
         return "mm" if all(entry.scale_mm_per_px is not None for entry in self.recordings) else "body"
 

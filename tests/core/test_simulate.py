@@ -46,7 +46,7 @@ def frames_of(
     return frames_from_bouts(np.array(intervals, dtype=np.int64), n_frames)
 
 
-def points_mm(recording: SimulatedRecording) -> dict[str, NDArray[np.float64]]:
+def points_mm(recording: SimulatedRecording) -> dict[str, NDArray[np.complex128]]:
     """Noise-free points as complex millimeters (time, individual), written down without the feature catalog."""
     points = recording.true_position.astype(np.float64) * SCALE
     return {
@@ -96,7 +96,8 @@ def test_approach_is_exactly_moving_to_and_facing_a_near_target(recordings: list
 def test_a_rule_is_the_program_it_prints(recordings: list[SimulatedRecording], rule: PlantedRule) -> None:
     for agent, target in participants(NAMES, rule.behavior.kind):
         sequence = sequence_of(recordings[0], rule, agent, target)
-        states = exact_states(parse_program(str(rule)), lambda name, s=sequence: s.sel(feature=name).values, FPS)
+        columns = {str(name): sequence.sel(feature=name).values for name in sequence["feature"].values}
+        states = exact_states(parse_program(str(rule)), columns.__getitem__, FPS)
         truth = frame_states(recordings[0].truth, rule.behavior, N_FRAMES, agent, target)
         np.testing.assert_array_equal(states == 1, truth == 1)
 
@@ -199,7 +200,7 @@ def test_dropout_is_the_share_asked_for_and_comes_in_runs(dropout: float) -> Non
 def test_jitter_is_as_asked_for_and_likelihood_knows_it() -> None:
     recording = simulate_dyad(seed=0, n_frames=3000, jitter_px=2.0)
     error = recording.poses["position"] - recording.true_position
-    distance = np.hypot(error.sel(space="x"), error.sel(space="y")).values
+    distance = np.hypot(error.sel(space="x").values, error.sel(space="y").values)
     likelihood = recording.poses["confidence"].values
     found = np.isfinite(likelihood)
     # One point in a hundred is five times worse: 0.99 * 1 + 0.01 * 25 times the variance.

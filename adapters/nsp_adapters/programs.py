@@ -1,0 +1,60 @@
+"""Program files: one JSON file per program, written whole, read without running any code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from nsp_adapters.atomic import atomic_write_text
+from nsp_core.errors import MissingFileError, ProgramError
+from nsp_core.program import ProgramArtifact, from_json, to_json
+
+__all__ = ["read_program", "write_program"]
+
+
+def write_program(path: Path, artifact: ProgramArtifact) -> Path:
+    """Write ``artifact`` to ``path`` and return the path; a crash leaves the file as it was.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    atomic_write_text(path, json.dumps(to_json(artifact), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def read_program(path: Path) -> ProgramArtifact:
+    """Return the program in the file ``path``.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    ProgramError
+        If it is no JSON, or no program of this version.
+    """
+    if not path.is_file():
+        raise MissingFileError(
+            found="no such file",
+            expected="a program file (.json)",
+            where=str(path),
+            remedy="run a study first, or correct the path",
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ProgramError(
+            found=f"no JSON ({error})",
+            expected="a program file as this software writes it",
+            where=str(path),
+            remedy="restore the file; programs are plain JSON text",
+        ) from error
+    if not isinstance(values, dict):
+        raise ProgramError(
+            found=f"a JSON {type(values).__name__}",
+            expected="a JSON object",
+            where=str(path),
+            remedy="give a program file as this software writes it",
+        )
+    return from_json(values, where=str(path))

@@ -1,0 +1,234 @@
+"""Search and score the program of one behavior of a study; every finished piece is kept and found again.
+
+``<out>/search/<behavior>-seed<k>-<key>.json`` holds what one seed found,
+``<out>/search/<behavior>-baselines-<key>.json`` the scores of the baselines. From both, :func:`publish_program`
+chooses by validation scores, then scores the choice on the test recordings and writes
+``<out>/programs/<behavior>.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nsp_adapters.atomic import KEY_LENGTH, atomic_write_text, file_name
+from nsp_adapters.manifest import file_sha256, software_version
+from nsp_adapters.programs import write_program
+from nsp_adapters.recordings import PreparedRecording, labeled_sequences
+from nsp_core.dsl.text import parse_program
+from nsp_core.errors import LabelError
+from nsp_core.evaluate.frames import as_json
+from nsp_core.labels import Behavior
+from nsp_core.program import ProgramArtifact, dsl_fingerprint
+from nsp_core.provenance import CORE_VERSION, digest
+from nsp_core.search.beam import Budget, SearchProgress
+from nsp_core.search.compare import baseline_scores, program_scores
+from nsp_core.search.synthesize import synthesize_sequences
+from nsp_core.sequences import LabeledSequence
+from nsp_core.study import Study, study_digest
+
+__all__ = ["Publication", "publish_program", "score_baselines", "search_program"]
+
+SPLITS = ("train", "validation", "test")
+Report = Callable[[SearchProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came out for one behavior.
+
+    Attributes
+    ----------
+    behavior
+        Its name.
+    program_path
+        The program file.
+    text
+        The program.
+    scores
+        Model -> split -> scores, plain values.
+    beats_baselines
+        Whether the program beats every readable baseline (always positive, one threshold, depth-3 tree) on the
+        validation recordings, in F1 and average precision.
+    """
+
+    behavior: str
+    program_path: Path
+    text: str
+    scores: Mapping[str, Any]
+    beats_baselines: bool
+
+
+def search_program(
+    study: Study,
+    behavior: Behavior,
+    seed: int,
+    recordings: Sequence[PreparedRecording],
+    out: Path,
+    *,
+    report: Report = lambda progress: None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Return the file with what a search with ``seed`` found, running it only if there is no such file yet.
+
+    Raises
+    ------
+    LabelError
+        If the training or validation recordings lack one of the two classes.
+    """
+    path = _piece(study, behavior, f"seed{seed}", recordings, out)
+    if path.is_file():
+        return path
+    splits = _splits(study, behavior, recordings, ("train", "validation"))
+    result = synthesize_sequences(
+        splits["train"],
+        splits["validation"],
+        seed=seed,
+        max_complexity=study.search.max_complexity,
+        budget=Budget(study.search.budget_candidates, should_stop),
+        report=report,
+    )
+    front = [
+        {
+            "text": candidate.text,
+            "complexity": candidate.complexity,
+            "discretization_gap": round(candidate.discretization_gap, 4),
+            "scores": as_json({"program": {"train": candidate.train, "validation": candidate.validation}}, seed=seed)[
+                "program"
+            ],
+        }
+        for candidate in result.front
+    ]
+    found = {
+        "behavior": behavior.name,
+        "seed": seed,
+        "stopped_because": result.stopped_because,
+        "n_candidates": result.n_candidates,
+        "best": result.best.text,
+        "front": front,
+    }
+    if result.stopped_because != "asked to stop":
+        # What a stopped clock allowed is not what the study asked for: it is returned, but a rerun searches again.
+        return _write_json(path, found)
+    return _write_json(path.with_suffix(".partial.json"), found)
+
+
+def score_baselines(study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording], out: Path) -> Path:
+    """Return the file with the scores of all baselines, computing them only if there is no such file yet."""
+    path = _piece(study, behavior, "baselines", recordings, out)
+    if not path.is_file():
+        seed = study.search.seeds[0]
+        _write_json(path, as_json(baseline_scores(_splits(study, behavior, recordings), seed=seed), seed=seed))
+    return path
+
+
+def publish_program(
+    study: Study,
+    behavior: Behavior,
+    searches: Sequence[Path],
+    baselines: Path,
+    recordings: Sequence[PreparedRecording],
+    out: Path,
+) -> Publication:
+    """Choose among what the seeds found, score the choice on every split, and write the program file.
+
+    The choice uses validation scores only; test recordings are scored after it is made.
+    """
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in searches]
+    best = max(found, key=lambda one: _merit(_front_entry(one)))
+    splits = _splits(study, behavior, recordings)
+    scores: dict[str, Any] = {"program": _scored(best["best"], splits, best["seed"])}
+    for one in found if len(found) > 1 else []:
+        scores[f"program, seed {one['seed']}"] = _scored(one["best"], splits, one["seed"])
+    scores |= json.loads(baselines.read_text(encoding="utf-8"))
+    artifact = ProgramArtifact(
+        behavior=behavior,
+        condition=parse_program(best["best"]),
+        roles=study.roles,
+        cleaning=study.cleaning,
+        length_reference=study.length_reference,
+        provenance={
+            "study": study.name,
+            "study_digest": study_digest(study),
+            "seed": best["seed"],
+            "software_version": software_version(),
+            "stopped_because": best["stopped_because"],
+            "n_candidates": sum(one["n_candidates"] for one in found),
+            "discretization_gap": _front_entry(best)["discretization_gap"],
+            "front": [{key: entry[key] for key in ("text", "complexity")} for entry in best["front"]],
+            "beats_baselines": _beats_baselines(scores),
+        },
+        scores=scores,
+    )
+    path = write_program(out / "programs" / f"{file_name(behavior.name)}.json", artifact)
+    return Publication(behavior.name, path, artifact.text, scores, _beats_baselines(scores))
+
+
+def _scored(text: str, splits: Mapping[str, list[LabeledSequence]], seed: int) -> dict[str, Any]:
+    return as_json({"program": program_scores(parse_program(text), splits, seed=seed)}, seed=seed)["program"]
+
+
+def _front_entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(entry for entry in found["front"] if entry["text"] == found["best"])
+
+
+def _merit(entry: Mapping[str, Any]) -> float:
+    validation = entry["scores"]["validation"]
+    return float(validation["f1"] + validation["ap"])
+
+
+def _beats_baselines(scores: Mapping[str, Any]) -> bool:
+    program = scores["program"]["validation"]
+    return all(
+        program[measure] > scores[baseline]["validation"][measure]
+        for baseline in ("always_positive", "one_threshold", "depth3_tree")
+        for measure in ("f1", "ap")
+    )
+
+
+def _splits(
+    study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording], names: Sequence[str] = SPLITS
+) -> dict[str, list[LabeledSequence]]:
+    splits = {
+        name: [
+            sequence
+            for recording in recordings
+            if recording.entry.role == name
+            for sequence in labeled_sequences(recording, study, behavior)
+        ]
+        for name in names
+    }
+    for needed in ("train", "validation"):
+        if not splits[needed]:
+            raise LabelError(
+                found=f"no usable {needed} recording",
+                expected="at least one",
+                where=f"behavior {behavior.name}",
+                remedy=f"give a labeled recording the role {needed}, or mend those that failed",
+            )
+    return {name: sequences for name, sequences in splits.items() if sequences}
+
+
+def _piece(study: Study, behavior: Behavior, name: str, recordings: Sequence[PreparedRecording], out: Path) -> Path:
+    """Return the path of a piece of work, named by everything that its content depends on."""
+    used = [
+        [one.entry.role, one.entry.name, one.features.digest, _label_sha256(one), one.entry.observed]
+        for one in recordings
+        if one.entry.role in SPLITS
+    ]
+    search = [study.search.max_complexity, study.search.budget_candidates]
+    key = digest(CORE_VERSION, dsl_fingerprint(), behavior, study.labels, search, study.search.seeds[0], used)
+    return out / "search" / f"{file_name(behavior.name)}-{name}-{key[:KEY_LENGTH]}.json"
+
+
+def _label_sha256(recording: PreparedRecording) -> str | None:
+    path = recording.entry.label_path
+    return file_sha256(Path(path)) if path is not None else None
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> Path:
+    atomic_write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path

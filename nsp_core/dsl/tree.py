@@ -1,0 +1,116 @@
+"""The tree of a program as plain JSON values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from nsp_core.dsl.ast import (
+    And,
+    Compare,
+    Condition,
+    Duration,
+    Either,
+    Feature,
+    FillGaps,
+    MinBout,
+    Node,
+    Not,
+    Or,
+    WindowMean,
+)
+from nsp_core.errors import ProgramError
+from nsp_core.units import parse_unit
+
+__all__ = ["from_tree", "to_tree"]
+
+
+def to_tree(node: Node) -> dict[str, Any]:
+    """Return ``node`` as nested plain values.
+
+    Examples
+    --------
+    >>> to_tree(Not(Compare(Feature("speed"), "<", 30.0, 0.0, parse_unit("mm/s"))))["op"]
+    'not'
+    """
+    match node:
+        case Feature(name):
+            return {"op": "feature", "name": name}
+        case WindowMean(child, width):
+            return {"op": "mean", "of": to_tree(child), "width": _duration(width)}
+        case Compare(child, relation, threshold, softness, unit):
+            constants = {"threshold": threshold, "softness": softness, "unit": str(unit)}
+            return {"op": "compare", "of": to_tree(child), "relation": relation, **constants}
+        case Not(child):
+            return {"op": "not", "of": to_tree(child)}
+        case And(parts):
+            return {"op": "and", "parts": [to_tree(part) for part in parts]}
+        case Or(parts):
+            return {"op": "or", "parts": [to_tree(part) for part in parts]}
+        case Either(child):
+            return {"op": "either", "of": to_tree(child)}
+        case FillGaps(child, longest):
+            return {"op": "fill_gaps", "of": to_tree(child), "longest": _duration(longest)}
+        case MinBout(child, shortest):
+            return {"op": "min_bout", "of": to_tree(child), "shortest": _duration(shortest)}
+
+
+def from_tree(tree: Mapping[str, Any]) -> Condition:
+    """Return the program a tree describes.
+
+    Raises
+    ------
+    ProgramError
+        If a part is missing, of the wrong kind, or no operator of the language.
+    """
+    try:
+        return cast(Condition, _node(tree))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ProgramError):
+            raise
+        raise ProgramError(
+            found=f"a tree part that does not fit ({type(error).__name__}: {error})",
+            expected="the operators and fields a program file is written with",
+            where="tree of the program",
+            remedy="delete the field 'tree': the text alone restores the program",
+        ) from error
+
+
+def _node(tree: Mapping[str, Any]) -> Node:
+    match tree["op"]:
+        case "feature":
+            return Feature(str(tree["name"]))
+        case "mean":
+            return WindowMean(cast(Feature, _node(tree["of"])), Duration(*_pair(tree["width"])))
+        case "compare":
+            unit = parse_unit(tree["unit"])
+            constants = float(tree["threshold"]), float(tree["softness"])
+            return Compare(cast(Feature, _node(tree["of"])), tree["relation"], *constants, unit)
+        case "not":
+            return Not(from_tree(tree["of"]))
+        case "and":
+            return And(tuple(from_tree(part) for part in tree["parts"]))
+        case "or":
+            return Or(tuple(from_tree(part) for part in tree["parts"]))
+        case "either":
+            return Either(from_tree(tree["of"]))
+        case "fill_gaps":
+            return FillGaps(from_tree(tree["of"]), Duration(*_pair(tree["longest"])))
+        case "min_bout":
+            return MinBout(from_tree(tree["of"]), Duration(*_pair(tree["shortest"])))
+        case unknown:
+            raise ProgramError(
+                found=f"the operator '{unknown}'",
+                expected="feature, mean, compare, not, and, or, either, fill_gaps or min_bout",
+                where="tree of the program",
+                remedy="the file may come from a newer version: upgrade, or delete the field 'tree'",
+            )
+
+
+def _duration(duration: Duration) -> list[float | str]:
+    return [duration.value, duration.reference]
+
+
+def _pair(values: list[Any]) -> tuple[float, Any]:
+    value, reference = values
+    return float(value), reference

@@ -1,0 +1,158 @@
+"""The program artifact: everything needed to run a program on a new recording, as plain JSON values.
+
+The text and its numbers alone restore the program exactly; the tree stands beside it for machines. The artifact also
+carries what the program was written in: the roles of the keypoints, the cleaning of the poses, the length reference of
+its features and the digest of the feature catalog, so that a program is never silently run on other words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast, get_args
+
+from nsp_core.cleaning import Cleaning
+from nsp_core.dsl.ast import Condition, complexity
+from nsp_core.dsl.operators import OPERATORS
+from nsp_core.dsl.text import format_program, parse_program
+from nsp_core.dsl.tree import from_tree, to_tree
+from nsp_core.errors import ProgramError
+from nsp_core.features import catalog_digest
+from nsp_core.labels import Behavior, BehaviorKind
+from nsp_core.provenance import digest
+from nsp_core.units import LengthReference
+
+__all__ = ["SCHEMA_VERSION", "ProgramArtifact", "dsl_fingerprint", "from_json", "to_json"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramArtifact:
+    """A program with all it needs to be run, and where it comes from.
+
+    Attributes
+    ----------
+    behavior
+        What it recognizes, and who takes part.
+    condition
+        The program.
+    roles
+        Role -> keypoints whose mean is that point.
+    cleaning
+        How poses are cleaned before features are computed.
+    length_reference
+        What its lengths are measured against.
+    provenance
+        Study, seed, software: plain values.
+    scores
+        Model -> split -> scores, as plain values: the program beside its baselines.
+    """
+
+    behavior: Behavior
+    condition: Condition
+    roles: Mapping[str, tuple[str, ...]]
+    cleaning: Cleaning
+    length_reference: LengthReference
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The program as a biologist reads it."""
+        return format_program(self.condition)
+
+    @property
+    def program_id(self) -> str:
+        """Twelve hexadecimal digits that change whenever the program would give other ethograms."""
+        return digest(
+            self.behavior, self.text, {role: list(points) for role, points in self.roles.items()}, self.cleaning,
+            self.length_reference, catalog_digest(), dsl_fingerprint(),
+        )[:12]  # fmt: skip
+
+
+def dsl_fingerprint() -> str:
+    """Return a digest of the language: operators, their signatures and meaning in words."""
+    return digest([[o.name, o.signature, o.n_constants, o.documentation] for o in OPERATORS])[:16]
+
+
+def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
+    """Return ``artifact`` as plain JSON values."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "program_id": artifact.program_id,
+        "behavior": {"name": artifact.behavior.name, "kind": artifact.behavior.kind},
+        "text": artifact.text,
+        "complexity": complexity(artifact.condition),
+        "tree": to_tree(artifact.condition),
+        "roles": {role: list(points) for role, points in artifact.roles.items()},
+        "cleaning": {
+            "min_confidence": artifact.cleaning.min_confidence,
+            "max_gap_s": artifact.cleaning.max_gap_s,
+        },
+        "length_reference": artifact.length_reference,
+        "feature_catalog": catalog_digest(),
+        "dsl_fingerprint": dsl_fingerprint(),
+        "provenance": dict(artifact.provenance),
+        "scores": dict(artifact.scores),
+    }
+
+
+def from_json(values: Mapping[str, Any], where: str = "program") -> ProgramArtifact:
+    """Return the artifact that ``values`` describe; ``where`` names their file in errors.
+
+    Raises
+    ------
+    ProgramError
+        If a field is missing or wrong, if text and tree disagree, or if the program was written in another version of
+        the feature catalog.
+    """
+    if values.get("schema_version") != SCHEMA_VERSION:
+        raise ProgramError(
+            found=f"schema_version {values.get('schema_version')!r}",
+            expected=str(SCHEMA_VERSION),
+            where=where,
+            remedy="give a program file written by this software, or upgrade it",
+        )
+    try:
+        condition = parse_program(values["text"])
+        kind = values["behavior"]["kind"]
+        if kind not in get_args(BehaviorKind):
+            raise ValueError(f"behavior kind {kind!r}")
+        artifact = ProgramArtifact(
+            behavior=Behavior(values["behavior"]["name"], cast(BehaviorKind, kind)),
+            condition=condition,
+            roles={role: tuple(points) for role, points in values["roles"].items()},
+            cleaning=Cleaning(**values["cleaning"]),
+            length_reference=values["length_reference"],
+            provenance=values.get("provenance", {}),
+            scores=values.get("scores", {}),
+        )
+    except ProgramError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ProgramError(
+            found=f"a field that is missing or wrong ({type(error).__name__}: {error})",
+            expected="text, behavior, roles, cleaning and length_reference as this software writes them",
+            where=where,
+            remedy="restore the field from the original file",
+        ) from error
+    _check_consistent(artifact, values, where)
+    return artifact
+
+
+def _check_consistent(artifact: ProgramArtifact, values: Mapping[str, Any], where: str) -> None:
+    if "tree" in values and from_tree(values["tree"]) != artifact.condition:
+        raise ProgramError(
+            found="a text and a tree that describe different programs",
+            expected="one program",
+            where=where,
+            remedy="if the text was edited by hand, delete the field 'tree'; the text alone restores the program",
+        )
+    if values.get("feature_catalog", catalog_digest()) != catalog_digest():
+        raise ProgramError(
+            found=f"a program written in feature catalog {str(values['feature_catalog'])[:12]}",
+            expected=f"catalog {catalog_digest()[:12]}, which this version computes",
+            where=where,
+            remedy="run it with the version that wrote it, or synthesize it again",
+        )

@@ -1,0 +1,125 @@
+"""From a fitted chain to the program that is printed: thresholds for the exact rule, rounding, bout shaping.
+
+Gradients fit the smooth semantics. The exact rule needs its own operating point: all thresholds are moved together,
+each in units of its softness, to where the exact F1 of the training frames is best. The ranking by softness is kept.
+Then constants are rounded as far as their softness allows, and gap filling and a minimum bout are added where they
+help.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsp_core.dsl.ast import And, Compare, Condition, Duration, Either, FillGaps, MinBout, Not, Or
+from nsp_core.evaluate.frames import FrameScores
+from nsp_core.search.assess import score_program
+from nsp_core.search.chains import Chain, FittingRows, program_of
+from nsp_core.search.columns import Column, Rows
+from nsp_core.sequences import LabeledSequence
+
+__all__ = ["move_to_best_f1", "round_constants", "shape_bouts"]
+
+GAPS_S = (0.5, 2.0)
+SHORTEST_BOUTS_S = (0.5, 1.0)
+LEAST_GAIN = 0.002
+_FAILED = -1e9
+
+
+def move_to_best_f1(chain: Chain, fitting: FittingRows, rows: Rows, columns: Sequence[Column]) -> Condition:
+    """Return the program of ``chain`` with its thresholds moved to the best exact F1 over ``rows``.
+
+    The margin of a chain (the smaller margin of clauses joined by *and*, the larger by *or*, in units of softness)
+    moves by t when every clause's does, so one sort of the margins finds the best t exactly.
+    """
+    margin = _margin(chain, fitting, rows)
+    shift = _best_shift(margin, rows.states == 1)
+    clauses = tuple(
+        replace(clause, threshold=clause.threshold + clause.direction * clause.softness * shift)
+        for clause in chain.clauses
+    )
+    return program_of(replace(chain, clauses=clauses), fitting, columns)
+
+
+def round_constants(program: Condition) -> Condition:
+    """Return ``program`` with softness of two digits and thresholds in steps of at most a tenth of their softness.
+
+    Rounding moves no clause's margin by more than a twentieth of the softness, and the result is what is scored.
+    """
+    match program:
+        case Compare(_, _, threshold, softness, _) if softness > 0:
+            digits = 1 - math.floor(math.log10(softness))
+            return replace(program, threshold=round(threshold, digits), softness=float(f"{softness:.2g}") or softness)
+        case And(parts):
+            return And(tuple(round_constants(part) for part in parts))
+        case Or(parts):
+            return Or(tuple(round_constants(part) for part in parts))
+        case Not(child) | Either(child) | FillGaps(child) | MinBout(child):
+            return replace(program, child=round_constants(child))
+        case _:
+            return program
+
+
+def shape_bouts(program: Condition, sequences: Sequence[LabeledSequence]) -> tuple[Condition, FrameScores]:
+    """Return ``program`` with the gap filling and minimum bout that serve the training sequences best, and its scores.
+
+    A step is added only where the mean of F1 and average precision gains more than 0.002: each costs one constant.
+    """
+    best, scores = program, score_program(program, sequences)
+    if sequences[0].fps is None or max(len(sequence.states) for sequence in sequences) < 4 * sequences[0].fps:
+        return best, scores
+    variants: list[list[Condition]] = [
+        [FillGaps(best, Duration(gap)) for gap in GAPS_S],
+        [MinBout(best, Duration(shortest)) for shortest in SHORTEST_BOUTS_S],
+    ]
+    for position in range(len(variants)):
+        for variant in variants[position]:
+            shaped = replace(variant, child=best) if isinstance(variant, MinBout) else variant
+            shaped_scores = score_program(shaped, sequences)
+            if _merit(shaped_scores) > _merit(scores) + LEAST_GAIN:
+                best, scores = shaped, shaped_scores
+                break
+    return best, scores
+
+
+def _merit(scores: FrameScores) -> float:
+    return (scores.f1 + scores.ap) / 2
+
+
+def _margin(chain: Chain, fitting: FittingRows, rows: Rows) -> NDArray[np.float64]:
+    """Return the exact margin (row,) of ``chain`` in units of softness; far below 0 where it hangs on missing data."""
+    margins = []
+    for order in range(2 if chain.either else 1):
+        margin: NDArray[np.float64] | None = None
+        for clause in chain.clauses:
+            column = int(fitting.swapped[clause.column]) if order else clause.column
+            scaled = (rows.values[:, column].astype(np.float64) - fitting.center[column]) / fitting.scale[column]
+            own = (scaled - clause.threshold) * clause.direction / clause.softness
+            own = np.where(np.isnan(own), _FAILED, own)
+            if margin is None:
+                margin = own
+            else:
+                margin = np.minimum(margin, own) if clause.join == "and" else np.maximum(margin, own)
+        assert margin is not None
+        margins.append(margin)
+    best: NDArray[np.float64] = np.max(margins, axis=0)
+    return best
+
+
+def _best_shift(margin: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
+    """Return how far all margins should be lowered for the rule ``margin > shift`` to have the best F1."""
+    order = np.argsort(-margin, kind="stable")
+    ranked = margin[order]
+    true_pos = np.cumsum(present[order])
+    f1 = 2 * true_pos / (np.arange(1, ranked.size + 1) + present.sum())
+    # A cut is possible only between two different margins, and never among rows that hang on missing data.
+    possible = np.append(ranked[1:] < ranked[:-1], False) & (ranked > _FAILED / 2)
+    if not possible.any():
+        return 0.0
+    cut = int(np.argmax(np.where(possible, f1, -1.0)))
+    below = ranked[cut + 1] if ranked[cut + 1] > _FAILED / 2 else ranked[cut] - 1.0
+    return float((ranked[cut] + below) / 2)

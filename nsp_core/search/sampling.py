@@ -1,0 +1,36 @@
+"""Rows to fit on: few, and every bout among them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsp_core.search.columns import Rows
+
+__all__ = ["sample_by_bout"]
+
+
+def sample_by_bout(
+    rows: Rows, n_rows: int, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return about ``n_rows`` row indices, half of each class, and how many rows each stands for.
+
+    Every bout, and every stretch between bouts, gives rows in proportion to its length but at least one, spread evenly
+    over it; the weights make sums over the sample estimate sums over all rows, so that frame scores stay frame scores.
+    """
+    change = (np.diff(rows.states) != 0) | (np.diff(rows.recordings) != 0)
+    starts = np.concatenate([[0], np.flatnonzero(change) + 1])
+    lengths = np.diff(np.append(starts, rows.states.size))
+    chosen, weights = [], []
+    for state in (0, 1):
+        own = np.flatnonzero(rows.states[starts] == state)
+        n_own = int(lengths[own].sum())
+        share = min(1.0, n_rows / 2 / max(n_own, 1))
+        quotas = np.clip(np.round(lengths[own] * share).astype(np.int64), 1, lengths[own])
+        phases = generator.random(own.size)
+        for start, length, quota, phase in zip(starts[own], lengths[own], quotas, phases, strict=True):
+            chosen.append(start + np.floor((np.arange(quota) + phase) * length / quota).astype(np.int64))
+            weights.append(np.full(quota, length / quota))
+    indices = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+    order = np.argsort(indices, kind="stable")
+    return indices[order], np.concatenate(weights)[order] if weights else np.empty(0)

@@ -1,0 +1,250 @@
+"""Feature sequences and their labels, as search, evaluation and inference share them.
+
+A *sequence* is one animal or dyad of one recording over time. The public functions accept xarray in the forms a user
+has; this module turns them into one plain form and decides which recordings train and which validate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from nsp_core.errors import FeatureError, LabelError
+from nsp_core.evaluate.splits import natural_key
+from nsp_core.labels import UNLABELED
+from nsp_core.units import TimeReference, Unit, parse_unit
+
+__all__ = ["LabeledSequence", "Split", "as_sequences", "hold_out", "units_of"]
+
+Split = Literal["train", "validation", "test"]
+Features = xr.DataArray | Sequence[xr.DataArray]
+
+HOLD_OUT_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledSequence:
+    """One animal or dyad over time, with its labels.
+
+    Attributes
+    ----------
+    recording
+        The recording (or, where none is named, the position of the sequence): what splits and intervals resample.
+    values
+        Shape (time, feature), float32, NaN where missing.
+    states
+        Shape (time,), int8: 1 present, 0 absent, -1 unlabeled.
+    names, units
+        Reference and unit of each feature.
+    fps
+        Frames per second, or None where time is counted in frames.
+    """
+
+    recording: str
+    values: NDArray[np.float32]
+    states: NDArray[np.int8]
+    names: tuple[str, ...]
+    units: tuple[Unit, ...]
+    fps: float | None
+
+    @property
+    def time_reference(self) -> TimeReference:
+        """What durations over this sequence are measured in."""
+        return "frame" if self.fps is None else "s"
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """Return the series (time,) of a feature by its reference.
+
+        Raises
+        ------
+        FeatureError
+            If the sequence has no such feature.
+        """
+        try:
+            return self.values[:, self.names.index(name)]
+        except ValueError as error:
+            raise FeatureError(
+                found=f"no feature '{name}'",
+                expected=f"one of {', '.join(self.names)}",
+                where=self.recording,
+                remedy="give the features the program was written for",
+            ) from error
+
+
+def units_of(sequence: LabeledSequence) -> Mapping[str, Unit]:
+    """Return the unit of every feature of ``sequence`` by reference."""
+    return dict(zip(sequence.names, sequence.units, strict=True))
+
+
+def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | None) -> tuple[LabeledSequence, ...]:
+    """Return the plain form of features and labels.
+
+    Parameters
+    ----------
+    features
+        An array of dims ``(sequence, time, feature)`` or ``(time, feature)``, or a list of the latter. Coordinate
+        ``unit`` on ``feature`` gives units (absent: dimensionless); ``time`` in seconds or the attribute ``fps`` gives
+        the frame rate (absent: time is counted in frames); ``recording`` on ``sequence`` (or the attribute) groups.
+    labels
+        One per frame, ``(sequence, time)`` or ``(time,)`` or a list of the latter; or one per sequence,
+        ``(sequence,)``, which then applies to its center frame. 1, 0, and -1 or NaN for unlabeled. None: unlabeled.
+
+    Raises
+    ------
+    LabelError
+        If labels and features disagree in number or length, or labels are not 1, 0, -1 or NaN.
+    FeatureError
+        If the features have other dims, or feature names repeat.
+    """
+    arrays = _split_sequences(features)
+    per_sequence = _split_labels(labels, arrays, isinstance(features, xr.DataArray) and features.ndim == 2)
+    return tuple(
+        LabeledSequence(
+            recording=str(array.attrs.get("recording", position)),
+            values=np.ascontiguousarray(array.values, dtype=np.float32),
+            states=states,
+            names=tuple(str(name) for name in array["feature"].values),
+            units=_units(array),
+            fps=_fps(array),
+        )
+        for position, (array, states) in enumerate(zip(arrays, per_sequence, strict=True))
+    )
+
+
+def hold_out(sequences: Sequence[LabeledSequence]) -> tuple[tuple[LabeledSequence, ...], tuple[LabeledSequence, ...]]:
+    """Return (training, validation) sequences: every fourth recording in natural order validates.
+
+    With fewer than four recordings the last one validates; with a single one, its last quarter does, separated from the
+    rest by a gap as long as the longest search window could reach (a tenth of the recording).
+    """
+    recordings = sorted({sequence.recording for sequence in sequences}, key=natural_key)
+    if len(recordings) == 1:
+        return _hold_out_time(sequences)
+    if len(recordings) < HOLD_OUT_EVERY:
+        validating = {recordings[-1]}
+    else:
+        validating = set(recordings[HOLD_OUT_EVERY - 1 :: HOLD_OUT_EVERY])
+    return (
+        tuple(s for s in sequences if s.recording not in validating),
+        tuple(s for s in sequences if s.recording in validating),
+    )
+
+
+def _hold_out_time(
+    sequences: Sequence[LabeledSequence],
+) -> tuple[tuple[LabeledSequence, ...], tuple[LabeledSequence, ...]]:
+    training, validating = [], []
+    for sequence in sequences:
+        n_frames = len(sequence.states)
+        start, gap = math.floor(n_frames * 0.75), math.ceil(n_frames * 0.1)
+        training.append(_cut(sequence, slice(0, max(start - gap, 1))))
+        validating.append(_cut(sequence, slice(start, n_frames)))
+    return tuple(training), tuple(validating)
+
+
+def _cut(sequence: LabeledSequence, frames: slice) -> LabeledSequence:
+    return LabeledSequence(
+        sequence.recording,
+        sequence.values[frames],
+        sequence.states[frames],
+        sequence.names,
+        sequence.units,
+        sequence.fps,
+    )
+
+
+def _split_sequences(features: Features) -> list[xr.DataArray]:
+    if not isinstance(features, xr.DataArray):
+        return [array for part in features for array in _split_sequences(part)]
+    if set(features.dims) == {"time", "feature"}:
+        arrays = [features.transpose("time", "feature")]
+    elif set(features.dims) == {"sequence", "time", "feature"}:
+        stacked = features.transpose("sequence", "time", "feature")
+        arrays = [stacked.isel(sequence=index) for index in range(stacked.sizes["sequence"])]
+        for index, array in enumerate(arrays):
+            array.attrs = {
+                **features.attrs,
+                "recording": str(array.coords.get("recording", xr.DataArray(index)).item()),
+            }
+    else:
+        raise FeatureError(
+            found=f"features of dims {features.dims}",
+            expected="(sequence, time, feature) or (time, feature)",
+            where="features",
+            remedy="rename or transpose the dims",
+        )
+    if "feature" not in features.coords:
+        numbered = np.array([f"feature_{index}" for index in range(features.sizes["feature"])], dtype=object)
+        arrays = [array.assign_coords(feature=numbered) for array in arrays]
+    names = [str(name) for name in arrays[0]["feature"].values]
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise FeatureError(
+            found=f"repeated feature names {', '.join(repeated)}",
+            expected="unique names",
+            where="features",
+            remedy="rename them",
+        )
+    return arrays
+
+
+def _split_labels(
+    labels: ArrayLike | Sequence[ArrayLike] | None, arrays: list[xr.DataArray], single: bool
+) -> list[NDArray[np.int8]]:
+    lengths = [array.sizes["time"] for array in arrays]
+    if labels is None:
+        return [np.full(length, UNLABELED, dtype=np.int8) for length in lengths]
+    given = [labels] if single else list(labels)  # type: ignore[arg-type]  # a list, an array or a DataArray iterates
+    if len(given) != len(arrays):
+        raise LabelError(
+            found=f"labels for {len(given)} sequences",
+            expected=f"{len(arrays)}, one per sequence",
+            where="labels",
+            remedy="give labels in the order of the features",
+        )
+    return [_states(np.asarray(one), length) for one, length in zip(given, lengths, strict=True)]
+
+
+def _states(labels: NDArray[np.generic], n_frames: int) -> NDArray[np.int8]:
+    values = labels.astype(np.float64)
+    values = np.where(np.isnan(values), UNLABELED, values)
+    if not np.isin(values, (1, 0, UNLABELED)).all():
+        raise LabelError(
+            found=f"label values {sorted(set(np.unique(values).tolist()))[:6]}",
+            expected="1 (present), 0 (absent), -1 or NaN (unlabeled)",
+            where="labels",
+            remedy="choose one behavior against the rest before synthesis",
+        )
+    if values.ndim == 0:
+        states = np.full(n_frames, UNLABELED, dtype=np.int8)
+        states[n_frames // 2] = values
+        return states
+    if values.shape != (n_frames,):
+        raise LabelError(
+            found=f"labels of shape {values.shape}",
+            expected=f"({n_frames},), one per frame, or a single one per sequence",
+            where="labels",
+            remedy="cut labels and features to the same frames",
+        )
+    return values.astype(np.int8)
+
+
+def _units(array: xr.DataArray) -> tuple[Unit, ...]:
+    if "unit" not in array.coords:
+        return (Unit(),) * array.sizes["feature"]
+    return tuple(parse_unit(str(unit)) for unit in np.atleast_1d(array["unit"].values))
+
+
+def _fps(array: xr.DataArray) -> float | None:
+    if "fps" in array.attrs:
+        return float(array.attrs["fps"])
+    if "time" in array.coords and array.sizes["time"] > 1:
+        times = array["time"].values.astype(np.float64)
+        return (times.size - 1) / float(times[-1] - times[0])
+    return None
