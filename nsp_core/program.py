@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from nsp_core.cleaning import Cleaning
 from nsp_core.dsl.ast import Condition, complexity
@@ -20,7 +20,6 @@ from nsp_core.errors import ProgramError
 from nsp_core.features import catalog_digest
 from nsp_core.labels import Behavior, BehaviorKind
 from nsp_core.provenance import digest
-from nsp_core.units import LengthReference
 
 __all__ = ["SCHEMA_VERSION", "ProgramArtifact", "dsl_fingerprint", "from_json", "to_json"]
 
@@ -53,7 +52,7 @@ class ProgramArtifact:
     condition: Condition
     roles: Mapping[str, tuple[str, ...]]
     cleaning: Cleaning
-    length_reference: LengthReference
+    length_reference: Literal["mm", "px", "body"]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 

@@ -79,20 +79,20 @@ class Manifest(_Entry):
     study_digest
         Digest of the study's settings.
     seeds
-        Named seeds; usually the one integer of the flow.
+        The integers from which all randomness of the run derives.
     inputs
         By recording, the files that were read.
     outputs
         By path relative to the manifest's folder, with forward slashes.
     programs
-        By behavior, the digest of the program that was run.
+        By behavior, the id of the program that was run.
     """
 
     schema_version: Literal[1] = 1
     software_version: str = Field(default_factory=software_version)
     core_version: int = CORE_VERSION
     study_digest: str
-    seeds: dict[str, int] = {}
+    seeds: tuple[int, ...] = ()
     inputs: dict[str, tuple[InputFile, ...]] = {}
     outputs: dict[str, OutputFile] = {}
     programs: dict[str, str] = {}

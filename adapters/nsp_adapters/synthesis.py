@@ -26,6 +26,7 @@ from nsp_core.program import ProgramArtifact, dsl_fingerprint
 from nsp_core.provenance import CORE_VERSION, digest
 from nsp_core.search.beam import Budget, SearchProgress
 from nsp_core.search.compare import baseline_scores, program_scores
+from nsp_core.search.result import Candidate, SynthesisResult
 from nsp_core.search.synthesize import synthesize_sequences
 from nsp_core.sequences import LabeledSequence
 from nsp_core.study import Study, study_digest
@@ -44,6 +45,8 @@ class Publication:
     ----------
     behavior
         Its name.
+    program_id
+        Changes whenever the program would give other ethograms.
     program_path
         The program file.
     text
@@ -56,6 +59,7 @@ class Publication:
     """
 
     behavior: str
+    program_id: str
     program_path: Path
     text: str
     scores: Mapping[str, Any]
@@ -100,7 +104,7 @@ def search_program(
                 "program"
             ],
         }
-        for candidate in result.front
+        for candidate in _front_with_best(result)
     ]
     found = {
         "behavior": behavior.name,
@@ -164,7 +168,12 @@ def publish_program(
         scores=scores,
     )
     path = write_program(out / "programs" / f"{file_name(behavior.name)}.json", artifact)
-    return Publication(behavior.name, path, artifact.text, scores, _beats_baselines(scores))
+    return Publication(behavior.name, artifact.program_id, path, artifact.text, scores, _beats_baselines(scores))
+
+
+def _front_with_best(result: SynthesisResult) -> list[Candidate]:
+    """Return the front, and the chosen program where it is not on it, simplest first."""
+    return sorted({*result.front, result.best}, key=lambda one: (one.complexity, one.text))
 
 
 def _scored(text: str, splits: Mapping[str, list[LabeledSequence]], seed: int) -> dict[str, Any]:

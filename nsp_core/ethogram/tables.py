@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from nsp_core.bouts import bouts_from_frames
 from nsp_core.errors import ProgramError
-from nsp_core.labels import BehaviorKind
 
-__all__ = ["BOUT_DTYPES", "FRAME_DTYPES", "bout_table", "concat_bouts", "frame_table", "participants"]
+__all__ = ["BOUT_DTYPES", "FRAME_DTYPES", "bout_table", "concat_bouts", "frame_table"]
 
 BOUT_DTYPES = MappingProxyType(
     {
@@ -50,26 +49,6 @@ FRAME_DTYPES = MappingProxyType(
 """Columns of the frame table, in order."""
 
 
-def participants(kind: BehaviorKind, individual: str, target: str | None = None) -> tuple[str, str | None]:
-    """Return ``individual`` and ``target`` as they stand in the tables.
-
-    Examples
-    --------
-    >>> participants("undirected", "rat_2", "rat_1")
-    ('rat_1', 'rat_2')
-    >>> participants("directed", "rat_2", "rat_1")
-    ('rat_2', 'rat_1')
-    >>> participants("solitary", "rat_2")
-    ('rat_2', None)
-    """
-    if kind == "solitary" or target is None:
-        return individual, None
-    if kind == "undirected":
-        first, second = sorted((individual, target))
-        return first, second
-    return individual, target
-
-
 def bout_table(
     recording: str,
     individual: str,
@@ -84,7 +63,7 @@ def bout_table(
     Parameters
     ----------
     recording, individual, target, behavior
-        Names as they stand in the table (see :func:`participants`); a target of None is null.
+        Names as they stand in the table ; a target of None is null.
     present
         Shape (time,), the program's decision.
     probability

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no type information
+from threadpoolctl import threadpool_limits
 
 from nsp_core import rng
 from nsp_core.errors import FeatureError, LabelError, StudyError

@@ -56,7 +56,8 @@ class SynthesisResult:
     front
         Programs no other program beats in both complexity and validation F1, simplest first.
     best
-        The chosen member of the front.
+        The program with the best mean of validation F1 and average precision; it need not be on the front, which
+        knows F1 only.
     scores
         Model -> split -> scores; the program beside every baseline, on the same frames.
     stopped_because
@@ -81,6 +82,6 @@ def pareto_front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(front)
 
 
-def choose(front: Sequence[Candidate]) -> Candidate:
-    """Return the member of ``front`` with the best mean of validation F1 and average precision; simpler if tied."""
-    return max(front, key=lambda one: ((one.validation.f1 + one.validation.ap) / 2, -one.complexity))
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate with the best mean of validation F1 and average precision, the simpler one if tied."""
+    return max(candidates, key=lambda one: (one.validation.f1 + one.validation.ap, -one.complexity, one.text))

@@ -100,7 +100,7 @@ def synthesize_sequences(
             remedy="allow more complex programs",
         )
     front = pareto_front(candidates)
-    best = choose(front)
+    best = choose(candidates)
     scores = {"program": {"train": best.train, "validation": best.validation}}
     return SynthesisResult(front, best, scores, stopped, n_candidates)
 

@@ -32,7 +32,7 @@ def run_folder(folder: Path) -> tuple[Path, Manifest]:
     manifest = Manifest(
         software_version="0.1.0",
         study_digest="c" * 64,
-        seeds={"study": 7},
+        seeds=(7,),
         inputs={"1": (InputFile(file_name="1.csv", sha256="d" * 64, n_frames=100),)},
         outputs=describe_outputs(folder, [folder]),
         programs={"chase": "e" * 64},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nsp_core.bouts import frames_from_bouts
 from nsp_core.errors import ProgramError
-from nsp_core.ethogram.tables import BOUT_DTYPES, FRAME_DTYPES, bout_table, concat_bouts, frame_table, participants
+from nsp_core.ethogram.tables import BOUT_DTYPES, FRAME_DTYPES, bout_table, concat_bouts, frame_table
 
 BOUT_COLUMNS = [
     "recording",
@@ -109,12 +109,6 @@ def test_abstained_frames_have_a_null_probability() -> None:
     assert frames["prob"].isna().tolist() == [False, True, False]
     assert frames["frame"].tolist() == [0, 1, 2]
     assert frames["time_s"].tolist() == [0.0, 1 / 29.97, 2 / 29.97]
-
-
-def test_an_undirected_dyad_is_one_row_with_its_names_sorted() -> None:
-    assert participants("undirected", "b", "a") == participants("undirected", "a", "b") == ("a", "b")
-    assert participants("directed", "b", "a") == ("b", "a")
-    assert participants("solitary", "b", "a") == ("b", None)
 
 
 def test_decisions_and_probabilities_of_different_length_are_refused() -> None:

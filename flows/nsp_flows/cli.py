@@ -1,0 +1,134 @@
+"""The ``nsp`` command: every verb without Prefect, a server, a GUI or a GPU.
+
+Nothing heavy is imported at start-up: ``nsp --help`` answers at once, and each verb imports what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nsp_core.study import Study
+    from nsp_flows.outcome import RunOutcome
+
+__all__ = ["app", "main"]
+
+EXIT_SOME_FAILED, EXIT_BAD_INPUT = 1, 2
+DEFAULT_DATA = Path("../shared/data")
+# No telemetry, and no more waiting for the first start than a cold disk needs.
+PREFECT_SETTINGS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Readable programs that recognize animal behavior in pose tracks.",
+)
+
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY.toml", help="the study: recordings, roles, behaviors, labels")
+]
+OutFolder = Annotated[Path, typer.Option("--out", help="output folder; what is up to date in it is kept")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="processes that work at the same time")]
+UsePrefect = Annotated[
+    bool, typer.Option("--prefect", help="run as a Prefect flow (in this process, no server needed)")
+]
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's ends with one line and exit code 2, never with a traceback."""
+    from nsp_core.errors import NspError
+
+    try:
+        app()
+    except NspError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(EXIT_BAD_INPUT) from error
+
+
+@app.command()
+def demo(
+    out: OutFolder = Path("nsp-demo"),
+    data: Annotated[
+        Path | None, typer.Option(help="folder of real recordings; default: NSP_DATA, then ../shared/data")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of the search, and of the simulation")] = None,
+    workers: Workers = 2,
+) -> None:
+    """From tracker files to ethograms on 16 recordings of rats, or, without them, on a small simulated study."""
+    from nsp_flows.demo import demo_study
+
+    study = demo_study(data or Path(os.environ.get("NSP_DATA", DEFAULT_DATA)), out, seed=seed)
+    raise typer.Exit(_run(study, out, workers))
+
+
+@app.command()
+def run(study_file: StudyFile, out: OutFolder, workers: Workers = 2, prefect: UsePrefect = False) -> None:
+    """Run a study: features, programs, scores beside baselines, ethogram tables."""
+    from nsp_adapters.study import read_study
+
+    study = read_study(study_file, environment=os.environ)
+    raise typer.Exit(_run(study, out, workers, study_file=study_file if prefect else None))
+
+
+@app.command()
+def infer(
+    program: Annotated[Path, typer.Option("--program", help="program file written by nsp run")],
+    poses: Annotated[list[Path], typer.Option("--poses", help="pose file; give it once per file")],
+    out: OutFolder,
+    fps: Annotated[float | None, typer.Option("--fps", help="frames per second of the video")] = None,
+    scale_mm_per_px: Annotated[float | None, typer.Option("--scale-mm-per-px", help="millimeters per pixel")] = None,
+    roles: Annotated[Path | None, typer.Option("--roles", help="TOML file with another skeleton's [roles]")] = None,
+    more_poses: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="more pose files")] = None,
+) -> None:
+    """Run one program over pose files; no study is needed."""
+    from nsp_flows.infer_files import infer_files
+
+    failures = infer_files(
+        program, [*poses, *(more_poses or [])], out, fps=fps, scale_mm_per_px=scale_mm_per_px, roles_file=roles
+    )
+    for failure in failures:
+        typer.echo(f"failed {failure.subject}: {failure.error}", err=True)
+    typer.echo(f"tables in {out / 'ethograms'}")
+    raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions and check that a tiny simulated recording goes from tracker file to ethogram."""
+    from nsp_flows.doctor import examine
+
+    problems = examine(typer.echo)
+    raise typer.Exit(EXIT_SOME_FAILED if problems else 0)
+
+
+def _run(study: Study, out: Path, workers: int, *, study_file: Path | None = None) -> int:
+    """Run ``study``, as a Prefect flow where its file is given, print the outcome and return the exit code."""
+    from rich.console import Console
+
+    from nsp_flows.report import print_outcome
+
+    outcome: RunOutcome
+    console = Console()
+    for note in study.loud_notes:
+        console.print(f"[yellow]note[/yellow] {note}", highlight=False, soft_wrap=True)
+    if study_file is None:
+        from nsp_flows.local import run_locally
+
+        outcome = run_locally(study, out, n_workers=workers)
+    else:
+        for setting, value in PREFECT_SETTINGS.items():
+            os.environ.setdefault(setting, value)
+        from nsp_flows.run_study import run_study
+
+        outcome = run_study(study_file, out)
+    print_outcome(outcome, out, console)
+    return outcome.exit_code

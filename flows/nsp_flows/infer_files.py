@@ -1,0 +1,85 @@
+"""Run one program over pose files that belong to no study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from nsp_adapters.inference import assemble_tables, infer_file
+from nsp_adapters.outputs import Failure
+from nsp_adapters.programs import read_program
+from nsp_adapters.study import read_roles
+from nsp_core.errors import NspError, StudyError
+from nsp_core.study import SCALE_UNKNOWN, RecordingEntry
+
+__all__ = ["infer_files"]
+
+
+def infer_files(
+    program_file: Path,
+    pose_files: Sequence[Path],
+    out: Path,
+    *,
+    fps: float | None,
+    scale_mm_per_px: float | None = None,
+    roles_file: Path | None = None,
+) -> list[Failure]:
+    """Write the ethogram tables of ``pose_files`` into ``out/ethograms`` and return the files that failed.
+
+    Raises
+    ------
+    NspError
+        If the program or roles cannot be read, no frame rate is given, or two files give one recording name.
+    """
+    program = read_program(program_file)
+    if roles_file is not None:
+        program = replace(program, roles=read_roles(roles_file))
+    entries = [_entry(path, fps, scale_mm_per_px) for path in pose_files]
+    _require_distinct(entries)
+    parts, failures = [], []
+    for entry in track(entries, description="infer ethograms", console=Console(stderr=True), transient=True):
+        try:
+            parts.append(infer_file(program, entry, out / "ethograms"))
+        except NspError as error:
+            failures.append(Failure(entry.name, "infer ethograms", str(error)))
+    if parts:
+        assemble_tables(parts, out / "ethograms")
+    return failures
+
+
+def _entry(path: Path, fps: float | None, scale_mm_per_px: float | None) -> RecordingEntry:
+    if fps is None:
+        raise StudyError(
+            found="no frame rate",
+            expected="--fps, the frames per second of the video",
+            where=str(path),
+            remedy="pose files of this format carry none: read it from the video and state it",
+        )
+    return RecordingEntry(
+        name=path.name.split("DLC")[0] or path.stem,
+        pose_path=str(path),
+        label_path=None,
+        role="infer",
+        subject_id=None,
+        cage_id=None,
+        group=None,
+        fps=fps,
+        scale_mm_per_px=scale_mm_per_px,
+        scale_source=SCALE_UNKNOWN if scale_mm_per_px is None else "--scale-mm-per-px",
+    )
+
+
+def _require_distinct(entries: Sequence[RecordingEntry]) -> None:
+    names = [entry.name for entry in entries]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise StudyError(
+            found=f"several pose files for the recording {', '.join(repeated)}",
+            expected="one file per recording",
+            where="--poses",
+            remedy="run them into different output folders",
+        )
