@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nsp_core.evaluate.frames import FrameScores
 from nsp_core.program import ProgramArtifact
 from nsp_core.search.assess import predict_sequences, score_program
 from nsp_core.search.beam import Budget, SearchProgress
+from nsp_core.search.compare import baseline_scores
 from nsp_core.search.result import SynthesisResult
 from nsp_core.search.synthesize import MAX_COMPLEXITY, SearchMethod, synthesize_sequences
 from nsp_core.sequences import as_sequences, hold_out, units_of
@@ -71,7 +73,7 @@ def synthesize(
         If dims, names or units of the features make no sense.
     """
     train, validation = hold_out(as_sequences(features, labels))
-    return synthesize_sequences(
+    result = synthesize_sequences(
         train,
         validation,
         seed=seed,
@@ -81,6 +83,8 @@ def synthesize(
         device=device,
         report=report,
     )
+    baselines = baseline_scores({"train": train, "validation": validation}, seed=seed)
+    return replace(result, scores={**result.scores, **baselines})
 
 
 def infer(program: AnyProgram, features: Features) -> xr.Dataset | list[xr.Dataset]:

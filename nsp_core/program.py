@@ -25,6 +25,8 @@ __all__ = ["SCHEMA_VERSION", "ProgramArtifact", "dsl_fingerprint", "from_json", 
 
 SCHEMA_VERSION = 1
 
+ProgramLength = Literal["mm", "px", "body"]
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramArtifact:
@@ -52,7 +54,7 @@ class ProgramArtifact:
     condition: Condition
     roles: Mapping[str, tuple[str, ...]]
     cleaning: Cleaning
-    length_reference: Literal["mm", "px", "body"]
+    length_reference: ProgramLength
     provenance: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,21 +116,12 @@ def from_json(values: Mapping[str, Any], where: str = "program") -> ProgramArtif
             remedy="give a program file written by this software, or upgrade it",
         )
     try:
-        condition = parse_program(values["text"])
-        kind = values["behavior"]["kind"]
-        if kind not in get_args(BehaviorKind):
-            raise ValueError(f"behavior kind {kind!r}")
-        artifact = ProgramArtifact(
-            behavior=Behavior(values["behavior"]["name"], cast(BehaviorKind, kind)),
-            condition=condition,
-            roles={role: tuple(points) for role, points in values["roles"].items()},
-            cleaning=Cleaning(**values["cleaning"]),
-            length_reference=values["length_reference"],
-            provenance=values.get("provenance", {}),
-            scores=values.get("scores", {}),
-        )
-    except ProgramError:
-        raise
+        artifact = _artifact(values)
+        tree = from_tree(values["tree"]) if "tree" in values else artifact.condition
+    except ProgramError as error:
+        raise ProgramError(
+            found=error.found, expected=error.expected, where=f"{where}, {error.where}", remedy=error.remedy
+        ) from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ProgramError(
             found=f"a field that is missing or wrong ({type(error).__name__}: {error})",
@@ -136,12 +129,31 @@ def from_json(values: Mapping[str, Any], where: str = "program") -> ProgramArtif
             where=where,
             remedy="restore the field from the original file",
         ) from error
-    _check_consistent(artifact, values, where)
+    _check_consistent(artifact, tree, values, where)
     return artifact
 
 
-def _check_consistent(artifact: ProgramArtifact, values: Mapping[str, Any], where: str) -> None:
-    if "tree" in values and from_tree(values["tree"]) != artifact.condition:
+def _artifact(values: Mapping[str, Any]) -> ProgramArtifact:
+    kind, length_reference = values["behavior"]["kind"], values["length_reference"]
+    if kind not in get_args(BehaviorKind):
+        raise ValueError(f"behavior kind {kind!r}")
+    if length_reference not in get_args(ProgramLength):
+        raise ValueError(f"length_reference {length_reference!r}")
+    if not all(isinstance(points, list | tuple) for points in values["roles"].values()):
+        raise TypeError("roles that are no lists of keypoints")
+    return ProgramArtifact(
+        behavior=Behavior(values["behavior"]["name"], cast(BehaviorKind, kind)),
+        condition=parse_program(values["text"]),
+        roles={role: tuple(points) for role, points in values["roles"].items()},
+        cleaning=Cleaning(**values["cleaning"]),
+        length_reference=cast(ProgramLength, length_reference),
+        provenance=values.get("provenance", {}),
+        scores=values.get("scores", {}),
+    )
+
+
+def _check_consistent(artifact: ProgramArtifact, tree: Condition, values: Mapping[str, Any], where: str) -> None:
+    if tree != artifact.condition:
         raise ProgramError(
             found="a text and a tree that describe different programs",
             expected="one program",

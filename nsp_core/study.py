@@ -113,7 +113,7 @@ class SearchSettings:
     budget_s: float | None = None
     budget_candidates: int | None = None
     max_complexity: int = 18
-    beam_width: int = 32
+    beam_width: int = 9
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):

@@ -114,6 +114,8 @@ def parse_unit(text: str) -> Unit:
                     raise _unknown(text, factor)
                 length, length_reference = length + exponent, _SYMBOL_LENGTH[symbol]
             elif symbol in get_args(TimeReference):
+                if time and time_reference != symbol:
+                    raise _unknown(text, factor)
                 time, time_reference = time + exponent, "frame" if symbol == "frame" else "s"
             elif symbol == "rad":
                 angle += exponent

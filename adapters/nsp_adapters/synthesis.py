@@ -92,6 +92,7 @@ def search_program(
         splits["validation"],
         seed=seed,
         max_complexity=study.search.max_complexity,
+        width=study.search.beam_width,
         budget=Budget(study.search.budget_candidates, should_stop),
         report=report,
     )
@@ -228,7 +229,7 @@ def _piece(study: Study, behavior: Behavior, name: str, recordings: Sequence[Pre
         for one in recordings
         if one.entry.role in SPLITS
     ]
-    search = [study.search.max_complexity, study.search.budget_candidates]
+    search = [study.search.max_complexity, study.search.beam_width, study.search.budget_candidates]
     key = digest(CORE_VERSION, dsl_fingerprint(), behavior, study.labels, search, study.search.seeds[0], used)
     return out / "search" / f"{file_name(behavior.name)}-{name}-{key[:KEY_LENGTH]}.json"
 

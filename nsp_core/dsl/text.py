@@ -35,9 +35,9 @@ __all__ = ["format_program", "parse_program"]
 
 GRAMMAR = r"""
 start: or_test
-?or_test: and_test ("or" and_test)*          -> disjunction
-?and_test: not_test ("and" not_test)*        -> conjunction
-?not_test: "not" not_test                    -> negation
+?or_test: and_test (_OR and_test)*           -> disjunction
+?and_test: not_test (_AND not_test)*         -> conjunction
+?not_test: _NOT not_test                     -> negation
          | comparison
          | "either" "(" or_test ")"                    -> either
          | "fill_gaps" "(" or_test "," duration ")"    -> fill_gaps
@@ -49,6 +49,9 @@ comparison: number RELATION SIGNED (_PLUSMINUS SIGNED)? UNIT?
 feature: NAME | QUOTED
 duration: SIGNED UNIT
 
+_OR: /or(?![A-Za-z0-9_])/
+_AND: /and(?![A-Za-z0-9_])/
+_NOT: /not(?![A-Za-z0-9_])/
 RELATION: "<" | ">"
 _PLUSMINUS: "±" | "+-"
 NAME: /(?!(and|or|not)\b)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?/
@@ -59,7 +62,7 @@ UNIT.2: /(mm|px|bl|arena|rad|s|frame|1)(?![A-Za-z0-9_])(\^-?\d+)?([*\/](mm|px|bl
 %ignore WS
 """
 
-_PLAIN_NAME = re.compile(r"(?!(?:and|or|not|mean|either|fill_gaps|min_bout)$)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?")
+_PLAIN_NAME = re.compile(r"(?!(?:and|or|not)\b|(?:mean|either|fill_gaps|min_bout)$)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?")
 _OR, _AND, _NOT, _TIGHT = range(4)
 
 
@@ -82,6 +85,8 @@ def parse_program(text: str) -> Condition:
     ------
     ProgramError
         With line, column and a caret under the place where the text stops making sense.
+    UnitError
+        For a unit of two length or two time references, such as ``mm/px``.
 
     Examples
     --------
@@ -97,6 +102,13 @@ def parse_program(text: str) -> Condition:
         if isinstance(error.orig_exc, NspError):
             raise error.orig_exc from error
         raise
+    except RecursionError as error:
+        raise ProgramError(
+            found="conditions nested too deeply to read",
+            expected="a program a person can read",
+            where="program text",
+            remedy="remove parentheses or operators around operators",
+        ) from error
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from nsp_core.dsl.ast import (
     And,
@@ -16,11 +16,12 @@ from nsp_core.dsl.ast import (
     MinBout,
     Node,
     Not,
+    Number,
     Or,
     WindowMean,
 )
 from nsp_core.errors import ProgramError
-from nsp_core.units import parse_unit
+from nsp_core.units import TimeReference, parse_unit
 
 __all__ = ["from_tree", "to_tree"]
 
@@ -64,7 +65,10 @@ def from_tree(tree: Mapping[str, Any]) -> Condition:
         If a part is missing, of the wrong kind, or no operator of the language.
     """
     try:
-        return cast(Condition, _node(tree))
+        node = _node(tree)
+        if isinstance(node, Feature | WindowMean):
+            raise TypeError("a number where a condition belongs")
+        return node
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ProgramError):
             raise
@@ -81,11 +85,12 @@ def _node(tree: Mapping[str, Any]) -> Node:
         case "feature":
             return Feature(str(tree["name"]))
         case "mean":
-            return WindowMean(cast(Feature, _node(tree["of"])), Duration(*_pair(tree["width"])))
+            return WindowMean(_feature(tree["of"]), _read_duration(tree["width"]))
         case "compare":
             unit = parse_unit(tree["unit"])
+            relation = cast(Literal["<", ">"], _one_of(("<", ">"), tree["relation"]))
             constants = float(tree["threshold"]), float(tree["softness"])
-            return Compare(cast(Feature, _node(tree["of"])), tree["relation"], *constants, unit)
+            return Compare(_number(tree["of"]), relation, *constants, unit)
         case "not":
             return Not(from_tree(tree["of"]))
         case "and":
@@ -95,9 +100,9 @@ def _node(tree: Mapping[str, Any]) -> Node:
         case "either":
             return Either(from_tree(tree["of"]))
         case "fill_gaps":
-            return FillGaps(from_tree(tree["of"]), Duration(*_pair(tree["longest"])))
+            return FillGaps(from_tree(tree["of"]), _read_duration(tree["longest"]))
         case "min_bout":
-            return MinBout(from_tree(tree["of"]), Duration(*_pair(tree["shortest"])))
+            return MinBout(from_tree(tree["of"]), _read_duration(tree["shortest"]))
         case unknown:
             raise ProgramError(
                 found=f"the operator '{unknown}'",
@@ -111,6 +116,26 @@ def _duration(duration: Duration) -> list[float | str]:
     return [duration.value, duration.reference]
 
 
-def _pair(values: list[Any]) -> tuple[float, Any]:
+def _read_duration(values: list[Any]) -> Duration:
     value, reference = values
-    return float(value), reference
+    return Duration(float(value), cast(TimeReference, _one_of(get_args(TimeReference), reference)))
+
+
+def _number(tree: Mapping[str, Any]) -> Number:
+    node = _node(tree)
+    if not isinstance(node, Feature | WindowMean):
+        raise TypeError("a condition where a number belongs")
+    return node
+
+
+def _feature(tree: Mapping[str, Any]) -> Feature:
+    node = _node(tree)
+    if not isinstance(node, Feature):
+        raise TypeError("a window over something that is no feature")
+    return node
+
+
+def _one_of(words: tuple[str, ...], word: object) -> str:
+    if word not in words:
+        raise ValueError(f"{word!r} where {' or '.join(words)} belongs")
+    return str(word)

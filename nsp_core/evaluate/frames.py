@@ -186,7 +186,7 @@ class FramePredictions:
                 remedy="score the frames the program was run on",
             )
         for values, name in ((self.states, "states"), (self.predicted, "decisions")):
-            if values.size and not np.isin(values, (PRESENT, ABSENT, UNLABELED)).all():
+            if not ((values == PRESENT) | (values == ABSENT) | (values == UNLABELED)).all():
                 raise LabelError(
                     found=f"{name} {np.unique(values).tolist()[:6]}",
                     expected="1, 0 or -1",

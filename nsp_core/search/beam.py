@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_core.search.chains import Chain, Clause, FittingRows, chain_truth, fit_chains
+from nsp_core.search.chains import Chain, Clause, FittingRows
 from nsp_core.search.columns import Column
+from nsp_core.search.fit import chain_truth, fit_chains
 from nsp_core.search.screen import MISSING, BinnedColumns, Join, ThresholdScores, screen_thresholds
 
-__all__ = ["BeamSettings", "Budget", "SearchProgress", "beam_search", "kind_of"]
+__all__ = ["BEAM_WIDTH", "BeamSettings", "Budget", "SearchProgress", "beam_search", "kind_of"]
 
 FIRST_SOFTNESS = 0.5
+BEAM_WIDTH = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class BeamSettings:
     """
 
     n_clauses: int = 4
-    width: int = 9
+    width: int = BEAM_WIDTH
     n_proposals: int = 24
     n_steps: int = 40
     n_polish_steps: int = 120

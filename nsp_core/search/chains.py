@@ -1,17 +1,13 @@
-"""Chains of thresholds, and their gradient fit, many at once as one tensor job.
+"""Chains of thresholds: the shape in which the beam searches, and the scaled rows they are fitted on.
 
 A chain reads ``((clause and clause) or clause) and clause``: one clause after another, each joined to what stands
-before. All chains of one length are fitted together: thresholds and softness of the whole batch are one tensor, the
-shared columns another, and each chain starts from its parent's constants.
-
-The loss is the class-balanced cross-entropy of what is certain: a row whose clause is missing counts as not recognized,
-exactly as abstaining counts in the scores.
+before. :mod:`nsp_core.search.fit` fits many of them at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +17,7 @@ from nsp_core.dsl.ast import And, Compare, Condition, Either, Or
 from nsp_core.search.columns import Column, Rows
 from nsp_core.search.screen import Join, pooled_values
 
-__all__ = ["Chain", "Clause", "FittingRows", "chain_truth", "fit_chains", "make_fitting_rows", "program_of"]
-
-MIN_SOFTNESS, MAX_SOFTNESS = 0.03, 2.0
-LEARNING_RATE = 0.08
-_ELEMENTS_AT_ONCE = 6_000_000
-_TINY = 1e-4
+__all__ = ["Chain", "Clause", "FittingRows", "make_fitting_rows", "program_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +98,6 @@ def make_fitting_rows(
     )
 
 
-def fit_chains(chains: Sequence[Chain], rows: FittingRows, *, n_steps: int) -> list[Chain]:
-    """Return ``chains`` (all of one length and one ``either``) with fitted constants and their loss."""
-    if not chains:
-        return []
-    orders = 2 if chains[0].either else 1
-    at_once = max(1, _ELEMENTS_AT_ONCE // (len(chains[0].clauses) * orders * rows.values.shape[1]))
-    fitted: list[Chain] = []
-    for start in range(0, len(chains), at_once):
-        fitted += _fit_batch(chains[start : start + at_once], rows, n_steps)
-    return fitted
-
-
-def chain_truth(chain: Chain, rows: FittingRows) -> NDArray[np.float64]:
-    """Return the soft truth of ``chain`` per order of the animals and row, shape (order, row)."""
-    if not chain.clauses:
-        return np.ones((2 if chain.either else 1, rows.values.shape[1]))
-    with torch.no_grad():
-        truth = _truth_of_orders(_gather([chain], rows), _constants([chain], rows.values.device), [chain])
-    return truth[:, 0].double().cpu().numpy()
-
-
 def program_of(chain: Chain, rows: FittingRows, columns: Sequence[Column]) -> Condition:
     """Return the program of ``chain`` in the units of its columns."""
     program: Condition | None = None
@@ -150,84 +120,3 @@ def _joined(program: Condition, compare: Compare, join: Join) -> Condition:
     kind = And if join == "and" else Or
     parts = program.parts if isinstance(program, kind) else (program,)
     return kind((*parts, compare))
-
-
-def _fit_batch(chains: Sequence[Chain], rows: FittingRows, n_steps: int) -> list[Chain]:
-    gathered = _gather(chains, rows)
-    threshold, log_softness = _constants(chains, rows.values.device)
-    threshold.requires_grad_()
-    log_softness.requires_grad_()
-    optimizer = torch.optim.Adam([threshold, log_softness], lr=LEARNING_RATE)
-    for _ in range(n_steps):
-        optimizer.zero_grad(set_to_none=True)
-        loss = _loss(gathered, (threshold, log_softness), chains, rows)
-        loss.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves this method untyped
-        optimizer.step()
-        with torch.no_grad():
-            log_softness.clamp_(np.log(MIN_SOFTNESS), np.log(MAX_SOFTNESS))
-    with torch.no_grad():
-        final = _loss(gathered, (threshold, log_softness), chains, rows).cpu().numpy()
-    softness = log_softness.detach().exp().cpu().numpy()
-    thresholds = threshold.detach().cpu().numpy()
-    return [
-        replace(
-            chain,
-            loss=float(final[index]),
-            clauses=tuple(
-                replace(clause, threshold=float(thresholds[index, place]), softness=float(softness[index, place]))
-                for place, clause in enumerate(chain.clauses)
-            ),
-        )
-        for index, chain in enumerate(chains)
-    ]
-
-
-def _gather(chains: Sequence[Chain], rows: FittingRows) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return values and seen of every clause, shape (order, chain, clause, row)."""
-    columns = np.array([[clause.column for clause in chain.clauses] for chain in chains])
-    orders = np.stack([columns, rows.swapped[columns]]) if chains[0].either else columns[None]
-    index = torch.as_tensor(orders, device=rows.values.device)
-    return rows.values[index], rows.seen[index]
-
-
-def _constants(chains: Sequence[Chain], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    thresholds = [[clause.threshold for clause in chain.clauses] for chain in chains]
-    softness = [[clause.softness for clause in chain.clauses] for chain in chains]
-    return (
-        torch.tensor(thresholds, dtype=torch.float32, device=device),
-        torch.tensor(softness, dtype=torch.float32, device=device).log(),
-    )
-
-
-def _truth_of_orders(
-    gathered: tuple[torch.Tensor, torch.Tensor],
-    constants: tuple[torch.Tensor, torch.Tensor],
-    chains: Sequence[Chain],
-) -> torch.Tensor:
-    """Return the truth of each order, chain and row, shape (order, chain, row)."""
-    values, seen = gathered
-    threshold, log_softness = constants
-    direction = torch.tensor(
-        [[float(clause.direction) for clause in chain.clauses] for chain in chains], device=values.device
-    )
-    slope = direction * torch.exp(-log_softness)
-    degree = torch.sigmoid((values - threshold[None, :, :, None]) * slope[None, :, :, None]) * seen
-    truth = degree[:, :, 0]
-    for place in range(1, degree.shape[2]):
-        clause = degree[:, :, place]
-        widens = torch.tensor([chain.clauses[place].join == "or" for chain in chains], device=values.device)
-        narrowed = truth * clause
-        truth = torch.where(widens[None, :, None], truth + clause - narrowed, narrowed)
-    return truth
-
-
-def _loss(
-    gathered: tuple[torch.Tensor, torch.Tensor],
-    constants: tuple[torch.Tensor, torch.Tensor],
-    chains: Sequence[Chain],
-    rows: FittingRows,
-) -> torch.Tensor:
-    """Return the class-balanced cross-entropy of each chain, shape (chain,)."""
-    truth = _truth_of_orders(gathered, constants, chains).amax(dim=0).clamp(_TINY, 1 - _TINY)
-    entropy = torch.where(rows.present > 0, torch.log(truth), torch.log1p(-truth))
-    return -(entropy * rows.weight).sum(dim=1)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.dsl.ast import And, Compare, Condition, Duration, Either, FillGaps, MinBout, Not, Or
 from nsp_core.evaluate.frames import FrameScores
-from nsp_core.search.assess import score_program
+from nsp_core.search.assess import ProgramScorer
 from nsp_core.search.chains import Chain, FittingRows, program_of
 from nsp_core.search.columns import Column, Rows
 from nsp_core.sequences import LabeledSequence
@@ -64,26 +65,30 @@ def round_constants(program: Condition) -> Condition:
             return program
 
 
-def shape_bouts(program: Condition, sequences: Sequence[LabeledSequence]) -> tuple[Condition, FrameScores]:
-    """Return ``program`` with the gap filling and minimum bout that serve the training sequences best, and its scores.
+def shape_bouts(program: Condition, scorer: ProgramScorer) -> tuple[Condition, FrameScores]:
+    """Return ``program`` with the gap filling and minimum bout that serve the scorer's sequences best, and its scores.
 
     A step is added only where the mean of F1 and average precision gains more than 0.002: each costs one constant.
     """
-    best, scores = program, score_program(program, sequences)
-    if sequences[0].fps is None or max(len(sequence.states) for sequence in sequences) < 4 * sequences[0].fps:
+    best, scores = program, scorer.score(program)
+    if not _long_enough_for_bouts(scorer.sequences):
         return best, scores
-    variants: list[list[Condition]] = [
-        [FillGaps(best, Duration(gap)) for gap in GAPS_S],
-        [MinBout(best, Duration(shortest)) for shortest in SHORTEST_BOUTS_S],
-    ]
-    for position in range(len(variants)):
-        for variant in variants[position]:
-            shaped = replace(variant, child=best) if isinstance(variant, MinBout) else variant
-            shaped_scores = score_program(shaped, sequences)
-            if _merit(shaped_scores) > _merit(scores) + LEAST_GAIN:
-                best, scores = shaped, shaped_scores
-                break
+    fill = [partial(FillGaps, longest=Duration(gap)) for gap in GAPS_S]
+    drop = [partial(MinBout, shortest=Duration(shortest)) for shortest in SHORTEST_BOUTS_S]
+    for step in (fill, drop):
+        shaped = [operator(best) for operator in step]
+        shaped_scores = [scorer.score(variant) for variant in shaped]
+        gain, place = max((_merit(one) - _merit(scores), place) for place, one in enumerate(shaped_scores))
+        if gain > LEAST_GAIN:
+            best, scores = shaped[place], shaped_scores[place]
     return best, scores
+
+
+def _long_enough_for_bouts(sequences: Sequence[LabeledSequence]) -> bool:
+    """Return whether bouts can be shaped: time is in seconds, and some sequence holds two of the longest gaps."""
+    return any(
+        sequence.fps is not None and len(sequence.states) >= 2 * max(GAPS_S) * sequence.fps for sequence in sequences
+    )
 
 
 def _merit(scores: FrameScores) -> float:
@@ -116,10 +121,11 @@ def _best_shift(margin: NDArray[np.float64], present: NDArray[np.bool_]) -> floa
     ranked = margin[order]
     true_pos = np.cumsum(present[order])
     f1 = 2 * true_pos / (np.arange(1, ranked.size + 1) + present.sum())
-    # A cut is possible only between two different margins, and never among rows that hang on missing data.
-    possible = np.append(ranked[1:] < ranked[:-1], False) & (ranked > _FAILED / 2)
+    # A cut is possible between two different margins and below all, but never among rows that hang on missing data.
+    possible = np.append(ranked[1:] < ranked[:-1], True) & (ranked > _FAILED / 2)
     if not possible.any():
         return 0.0
     cut = int(np.argmax(np.where(possible, f1, -1.0)))
-    below = ranked[cut + 1] if ranked[cut + 1] > _FAILED / 2 else ranked[cut] - 1.0
+    lower = ranked[cut + 1 :]
+    below = lower[0] if lower.size and lower[0] > _FAILED / 2 else ranked[cut] - 1.0
     return float((ranked[cut] + below) / 2)

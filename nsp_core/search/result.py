@@ -59,7 +59,7 @@ class SynthesisResult:
         The program with the best mean of validation F1 and average precision; it need not be on the front, which
         knows F1 only.
     scores
-        Model -> split -> scores; the program beside every baseline, on the same frames.
+        Model -> split -> scores, on the same frames.
     stopped_because
         ``complete``, or what ended the search early. A search that fails is a value, not an exception.
     n_candidates

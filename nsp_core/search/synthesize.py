@@ -11,8 +11,8 @@ import torch
 from nsp_core import rng
 from nsp_core.dsl.ast import Condition, complexity
 from nsp_core.errors import LabelError, ProgramError
-from nsp_core.search.assess import score_program, soft_f1
-from nsp_core.search.beam import BeamSettings, Budget, SearchProgress, beam_search, kind_of
+from nsp_core.search.assess import ProgramScorer
+from nsp_core.search.beam import BEAM_WIDTH, BeamSettings, Budget, SearchProgress, beam_search, kind_of
 from nsp_core.search.chains import Chain, FittingRows, make_fitting_rows
 from nsp_core.search.columns import Column, Rows, columns_for, every_for, gather_rows, swapped_columns
 from nsp_core.search.refine import move_to_best_f1, round_constants, shape_bouts
@@ -27,7 +27,7 @@ SearchMethod = Literal["beam"]
 
 MAX_COMPLEXITY = 18
 COST_OF_CLAUSE = 4
-N_LARGE, N_SMALL = 20_000, 6_000
+N_LARGE, N_SMALL = 20_000, 4_000
 FINALISTS_PER_KIND = 3
 
 
@@ -39,7 +39,7 @@ def synthesize_sequences(
     search: SearchMethod = "beam",
     budget: Budget | None = None,
     max_complexity: int = MAX_COMPLEXITY,
-    settings: BeamSettings | None = None,
+    width: int = BEAM_WIDTH,
     device: str = "cpu",
     report: Callable[[SearchProgress], None] = lambda progress: None,
 ) -> SynthesisResult:
@@ -57,8 +57,8 @@ def synthesize_sequences(
         When to stop early; None runs to completion.
     max_complexity
         Most feature references plus learned constants a program may have.
-    settings
-        How wide the beam is; by default as wide as ``max_complexity`` has use for.
+    width
+        Chains of each length that are extended further.
     device
         Where gradients are computed, such as ``cpu`` or ``cuda``.
     report
@@ -87,7 +87,7 @@ def synthesize_sequences(
         rows.large,
         rows.binned,
         columns,
-        settings=settings or BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE)),
+        settings=BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width),
         budget=budget or Budget(),
         report=report,
     )
@@ -160,14 +160,17 @@ def _finish(
 ) -> list[Candidate]:
     """Return the finished programs of the best finalists of each length."""
     chosen = _best_of_each_kind(finalists)
+    on_train, on_validation = ProgramScorer(train), ProgramScorer(validation)
     candidates: dict[Condition, Candidate] = {}
     for done, chain in enumerate(chosen, start=1):
         moved = round_constants(move_to_best_f1(chain, rows.large, rows.rows, columns))
-        shaped, scores = shape_bouts(moved, train)
-        for program, train_scores in ((moved, score_program(moved, train)), (shaped, scores)):
+        shaped, _ = shape_bouts(moved, on_train)
+        for program in (moved, shaped):
             if program not in candidates and complexity(program) <= max_complexity:
                 candidates[program] = Candidate(
-                    program, train_scores, score_program(program, validation), soft_f1(program, train)
+                    program, on_train.score(program), on_validation.score(program), on_train.soft_f1(program)
                 )
+        on_train.forget_truths()
+        on_validation.forget_truths()
         report(SearchProgress("refine", done, len(chosen), n_candidates))
     return list(candidates.values())

@@ -1,0 +1,1 @@
+"""The program language: nodes, text, tree, type checker, operators and their meaning."""

@@ -1,0 +1,1 @@
+"""Search for short programs that recognize a labeled behavior."""
