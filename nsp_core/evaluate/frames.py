@@ -27,6 +27,7 @@ from nsp_core.errors import LabelError
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED
 
 __all__ = [
+    "ABSTAINED",
     "FrameCounts",
     "FramePredictions",
     "FrameScores",

@@ -111,7 +111,7 @@ def beam_search(
         finalists += beam
         report(SearchProgress("search", depth, settings.n_clauses, n_candidates))
         stopped = budget.exhausted(n_candidates)
-        if stopped is not None and depth < settings.n_clauses:
+        if stopped is not None and (depth < settings.n_clauses or len(fitted) < len(proposals)):
             return finalists, n_candidates, stopped
     return finalists, n_candidates, "complete"
 

@@ -1,0 +1,84 @@
+"""Random typed programs, and the missing-data-ridden features they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import strategies as st
+
+from nsp_core.dsl.ast import (
+    And,
+    Compare,
+    Condition,
+    Duration,
+    Either,
+    Feature,
+    FillGaps,
+    MinBout,
+    Not,
+    Or,
+    WindowMean,
+)
+from nsp_core.units import Unit, parse_unit
+
+Programs = Callable[..., st.SearchStrategy[Condition]]
+
+# Two features of both orders, a symmetric one, and names that are easily misread: words of the language, or nearly.
+PROGRAM_UNITS = {
+    "speed[agent]": "mm/s",
+    "speed[target]": "mm/s",
+    "facing_angle[agent]": "rad",
+    "facing_angle[target]": "rad",
+    "nose_to_nose": "bl",
+    "elongation[higher]": "",
+    "turns": "1/s",
+    "nothing": "px/frame",
+    "order": "mm*rad/s^2",
+    "mean": "arena",
+    "and[agent]": "",
+    "no. of 'rears'": "1/mm",
+}
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+NOT_NEGATIVE = st.floats(min_value=0, allow_infinity=False)
+ANY_SECONDS = st.floats(min_value=0, exclude_min=True, allow_infinity=False).map(Duration)
+
+
+@pytest.fixture(scope="session")
+def program_units() -> dict[str, Unit]:
+    """Return the unit of every feature the random programs name."""
+    return {name: parse_unit(unit) for name, unit in PROGRAM_UNITS.items()}
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    """Return a function to a strategy of programs that type-check, with the given constants."""
+
+    def typed_programs(
+        *,
+        thresholds: st.SearchStrategy[float] = FINITE,
+        softness: st.SearchStrategy[float] = NOT_NEGATIVE,
+        durations: st.SearchStrategy[Duration] = ANY_SECONDS,
+        windows: bool = True,
+    ) -> st.SearchStrategy[Condition]:
+        def compare(name: str) -> st.SearchStrategy[Condition]:
+            feature = st.just(Feature(name))
+            number = st.one_of(feature, st.builds(WindowMean, feature, durations)) if windows else feature
+            unit = st.just(parse_unit(PROGRAM_UNITS[name]))
+            return st.builds(Compare, number, st.sampled_from("<>"), thresholds, softness, unit)
+
+        def compound(condition: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+            parts = st.lists(condition, min_size=2, max_size=3).map(tuple)
+            return st.one_of(
+                st.builds(Not, condition),
+                st.builds(And, parts),
+                st.builds(Or, parts),
+                st.builds(Either, condition),
+                st.builds(FillGaps, condition, durations),
+                st.builds(MinBout, condition, durations),
+            )
+
+        return st.recursive(st.sampled_from(sorted(PROGRAM_UNITS)).flatmap(compare), compound, max_leaves=5)
+
+    return typed_programs
