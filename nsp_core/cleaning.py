@@ -125,7 +125,7 @@ def require_usable(poses: xr.Dataset, *, n_animals: int) -> None:
     PoseError
         If there are fewer animals, or one of them has no point in any frame.
     """
-    where = str(poses.attrs.get("recording", "poses"))
+    where = str(poses.attrs.get("source_file") or poses.attrs.get("recording", "poses"))
     names = [str(name) for name in poses["individual"].values]
     if len(names) < n_animals:
         raise PoseError(

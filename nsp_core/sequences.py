@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from nsp_core.errors import FeatureError, LabelError
-from nsp_core.evaluate.splits import natural_key
+from nsp_core.errors import FeatureError, LabelError, UnitError
+from nsp_core.evaluate.splits import folds, natural_key
 from nsp_core.labels import UNLABELED
 from nsp_core.units import TimeReference, Unit, parse_unit
 
@@ -100,13 +100,15 @@ def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | N
     LabelError
         If labels and features disagree in number or length, or labels are not 1, 0, -1 or NaN.
     FeatureError
-        If the features have other dims, or feature names repeat.
+        If there is no sequence, the features have other dims, names repeat, or sequences have different features.
+    UnitError
+        If sequences measure a feature, or time, in different units.
     """
     arrays = _split_sequences(features)
     per_sequence = _split_labels(labels, arrays, isinstance(features, xr.DataArray) and features.ndim == 2)
-    return tuple(
+    sequences = tuple(
         LabeledSequence(
-            recording=str(array.attrs.get("recording", position)),
+            recording=_recording(array, position),
             values=np.ascontiguousarray(array.values, dtype=np.float32),
             states=states,
             names=tuple(str(name) for name in array["feature"].values),
@@ -115,21 +117,20 @@ def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | N
         )
         for position, (array, states) in enumerate(zip(arrays, per_sequence, strict=True))
     )
+    _require_alike(sequences)
+    return sequences
 
 
 def hold_out(sequences: Sequence[LabeledSequence]) -> tuple[tuple[LabeledSequence, ...], tuple[LabeledSequence, ...]]:
     """Return (training, validation) sequences: every fourth recording in natural order validates.
 
-    With fewer than four recordings the last one validates; with a single one, its last quarter does, separated from the
+    With two or three recordings the last one validates; with a single one, its last quarter does, separated from the
     rest by a gap as long as the longest search window could reach (a tenth of the recording).
     """
     recordings = sorted({sequence.recording for sequence in sequences}, key=natural_key)
     if len(recordings) == 1:
         return _hold_out_time(sequences)
-    if len(recordings) < HOLD_OUT_EVERY:
-        validating = {recordings[-1]}
-    else:
-        validating = set(recordings[HOLD_OUT_EVERY - 1 :: HOLD_OUT_EVERY])
+    validating = set(folds(recordings, min(len(recordings), HOLD_OUT_EVERY))[-1])
     return (
         tuple(s for s in sequences if s.recording not in validating),
         tuple(s for s in sequences if s.recording in validating),
@@ -167,11 +168,6 @@ def _split_sequences(features: Features) -> list[xr.DataArray]:
     elif set(features.dims) == {"sequence", "time", "feature"}:
         stacked = features.transpose("sequence", "time", "feature")
         arrays = [stacked.isel(sequence=index) for index in range(stacked.sizes["sequence"])]
-        for index, array in enumerate(arrays):
-            array.attrs = {
-                **features.attrs,
-                "recording": str(array.coords.get("recording", xr.DataArray(index)).item()),
-            }
     else:
         raise FeatureError(
             found=f"features of dims {features.dims}",
@@ -233,6 +229,39 @@ def _states(labels: NDArray[np.generic], n_frames: int) -> NDArray[np.int8]:
             remedy="cut labels and features to the same frames",
         )
     return values.astype(np.int8)
+
+
+def _require_alike(sequences: Sequence[LabeledSequence]) -> None:
+    if not sequences:
+        raise FeatureError(
+            found="no sequence",
+            expected="at least one",
+            where="features",
+            remedy="give the features of at least one animal or dyad",
+        )
+    first, others = sequences[0], sequences[1:]
+    for sequence in others:
+        different = sorted(set(first.names) ^ set(sequence.names))
+        if different:
+            raise FeatureError(
+                found=f"{', '.join(different[:6])} in some sequences only",
+                expected="the same features in every sequence",
+                where=sequence.recording,
+                remedy="compute the same features for all recordings",
+            )
+        if units_of(sequence) != units_of(first) or sequence.time_reference != first.time_reference:
+            raise UnitError(
+                found="sequences that measure a feature, or time, in different units",
+                expected=f"those of recording {first.recording} in every sequence",
+                where=sequence.recording,
+                remedy="give all recordings a scale and a frame rate, or none",
+            )
+
+
+def _recording(array: xr.DataArray, position: int) -> str:
+    if "recording" in array.coords:
+        return str(array["recording"].item())
+    return str(array.attrs.get("recording", position))
 
 
 def _units(array: xr.DataArray) -> tuple[Unit, ...]:

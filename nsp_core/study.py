@@ -15,6 +15,7 @@ from typing import Literal
 
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import StudyError
+from nsp_core.features.geometry import CORE_ROLES
 from nsp_core.labels import Behavior
 
 __all__ = [
@@ -37,7 +38,6 @@ RecordingRole = Literal["train", "validation", "test", "infer"]
 LabelFormat = Literal["caltech", "bout-csv"]
 Observed = Literal["labeled-span", "all"] | tuple[tuple[float, float], ...]
 
-CORE_ROLES = ("nose", "center", "tail_base")
 SCALE_UNKNOWN = "unknown"
 
 

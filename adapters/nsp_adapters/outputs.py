@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nsp_adapters.atomic import atomic_write_text
+from nsp_adapters.atomic import atomic_write_text, sweep_stale
 from nsp_adapters.inference import EthogramTables
 from nsp_adapters.manifest import (
     MANIFEST_NAME,
@@ -23,12 +23,15 @@ from nsp_adapters.manifest import (
 from nsp_adapters.recordings import PreparedRecording
 from nsp_adapters.synthesis import Publication
 from nsp_adapters.tables import write_table_csv
+from nsp_core.errors import NspError
 from nsp_core.provenance import CORE_VERSION
 from nsp_core.study import Study, study_digest
 
-__all__ = ["Failure", "write_run_outputs"]
+__all__ = ["Failure", "sweep_outputs", "write_run_outputs"]
 
 SCORES_NAME, FAILURES_NAME = "scores.json", "failures.csv"
+# Everywhere a run writes to: a killed one may have left temporaries in any of these.
+_WRITTEN_TO = ("recordings", "recordings/*.zarr", "search", "programs", "ethograms", "ethograms/parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,18 @@ class Failure:
     subject: str
     stage: str
     error: str
+
+    @classmethod
+    def of(cls, subject: str, stage: str, error: NspError) -> Failure:
+        """Return the failure that ``error`` is, told in one line; the example in it stays, with slashes for lines."""
+        first, *example = str(error).splitlines()
+        return cls(subject, stage, f"{first} {' / '.join(example)}" if example else first)
+
+
+def sweep_outputs(out: Path) -> tuple[Path, ...]:
+    """Remove the temporaries that dead runs left anywhere in the output folder ``out`` and return their paths."""
+    folders = [out, *(folder for pattern in _WRITTEN_TO for folder in sorted(out.glob(pattern)))]
+    return tuple(path for folder in folders for path in sweep_stale(folder))
 
 
 def write_run_outputs(

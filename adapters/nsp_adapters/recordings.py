@@ -74,13 +74,15 @@ def read_poses(entry: RecordingEntry, cleaning: Cleaning, *, n_animals: int) -> 
     MissingFileError, FormatError
         If the pose file is not there or not what it should be.
     PoseError
-        If an animal is never seen, or there are fewer animals than the behaviors need.
+        If an animal is never seen surely enough, or there are fewer animals than the behaviors need.
     """
     poses = read_dlc_csv(
         Path(entry.pose_path), fps=entry.fps, recording=entry.name, scale_mm_per_px=entry.scale_mm_per_px
     )
-    require_usable(poses, n_animals=n_animals)
-    return clean_poses(poses, cleaning)
+    cleaned = clean_poses(poses, cleaning)
+    # After cleaning: an animal of which every point is unsure is as good as never seen.
+    require_usable(cleaned, n_animals=n_animals)
+    return cleaned
 
 
 def extract_recording(entry: RecordingEntry, study: Study, folder: Path) -> PreparedRecording:

@@ -92,12 +92,12 @@ def infer(
     """Run one program over pose files; no study is needed."""
     from nsp_flows.infer_files import infer_files
 
-    failures = infer_files(
-        program, [*poses, *(more_poses or [])], out, fps=fps, scale_mm_per_px=scale_mm_per_px, roles_file=roles
-    )
+    pose_files = [*poses, *(more_poses or [])]
+    failures = infer_files(program, pose_files, out, fps=fps, scale_mm_per_px=scale_mm_per_px, roles_file=roles)
     for failure in failures:
         typer.echo(f"failed {failure.subject}: {failure.error}", err=True)
-    typer.echo(f"tables in {out / 'ethograms'}")
+    if len(failures) < len(pose_files):
+        typer.echo(f"tables in {out / 'ethograms'}")
     raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
 
 
@@ -113,13 +113,14 @@ def doctor() -> None:
 def _run(study: Study, out: Path, workers: int, *, study_file: Path | None = None) -> int:
     """Run ``study``, as a Prefect flow where its file is given, print the outcome and return the exit code."""
     from rich.console import Console
+    from rich.markup import escape
 
     from nsp_flows.report import print_outcome
 
     outcome: RunOutcome
     console = Console()
     for note in study.loud_notes:
-        console.print(f"[yellow]note[/yellow] {note}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False, soft_wrap=True)
     if study_file is None:
         from nsp_flows.local import run_locally
 

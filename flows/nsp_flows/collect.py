@@ -23,9 +23,10 @@ def collect(stage: str, subjects: Sequence[str], futures: Sequence[Any]) -> tupl
     for subject, future in zip(subjects, futures, strict=True):
         outcome = future.result(raise_on_failure=False)
         if isinstance(outcome, NspError):
-            failures.append(Failure(subject, stage, str(outcome)))
+            failures.append(Failure.of(subject, stage, outcome))
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
             results.append(outcome)
-    return results, failures
+    # Several seeds of one behavior fail for one reason.
+    return results, list(dict.fromkeys(failures))

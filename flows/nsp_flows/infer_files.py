@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from nsp_adapters.inference import assemble_tables, infer_file
-from nsp_adapters.outputs import Failure
+from nsp_adapters.outputs import Failure, sweep_outputs
 from nsp_adapters.programs import read_program
 from nsp_adapters.study import read_roles
 from nsp_core.errors import NspError, StudyError
@@ -40,12 +40,13 @@ def infer_files(
         program = replace(program, roles=read_roles(roles_file))
     entries = [_entry(path, fps, scale_mm_per_px) for path in pose_files]
     _require_distinct(entries)
+    sweep_outputs(out)
     parts, failures = [], []
     for entry in track(entries, description="infer ethograms", console=Console(stderr=True), transient=True):
         try:
             parts.append(infer_file(program, entry, out / "ethograms"))
         except NspError as error:
-            failures.append(Failure(entry.name, "infer ethograms", str(error)))
+            failures.append(Failure.of(entry.name, "infer ethograms", error))
     if parts:
         assemble_tables(parts, out / "ethograms")
     return failures
@@ -60,7 +61,7 @@ def _entry(path: Path, fps: float | None, scale_mm_per_px: float | None) -> Reco
             remedy="pose files of this format carry none: read it from the video and state it",
         )
     return RecordingEntry(
-        name=path.name.split("DLC")[0] or path.stem,
+        name=_recording_name(path),
         pose_path=str(path),
         label_path=None,
         role="infer",
@@ -71,6 +72,12 @@ def _entry(path: Path, fps: float | None, scale_mm_per_px: float | None) -> Reco
         scale_mm_per_px=scale_mm_per_px,
         scale_source=SCALE_UNKNOWN if scale_mm_per_px is None else "--scale-mm-per-px",
     )
+
+
+def _recording_name(path: Path) -> str:
+    """Return what a study would call the recording: the file's name up to the tracker's own addition."""
+    stem = Path(path.name.removesuffix(".gz")).stem
+    return stem.partition("DLC")[0] or stem
 
 
 def _require_distinct(entries: Sequence[RecordingEntry]) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -15,9 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from nsp_adapters.atomic import sweep_stale
 from nsp_adapters.inference import assemble_tables, infer_recording
-from nsp_adapters.outputs import Failure, write_run_outputs
+from nsp_adapters.outputs import Failure, sweep_outputs, write_run_outputs
 from nsp_adapters.programs import read_program
 from nsp_adapters.recordings import PreparedRecording, extract_recording, read_labels
 from nsp_adapters.synthesis import Publication, publish_program, score_baselines, search_program
@@ -26,6 +26,7 @@ from nsp_core.labels import Behavior
 from nsp_core.search.beam import SearchProgress
 from nsp_core.study import Study
 from nsp_flows.outcome import RunOutcome
+from nsp_flows.workers import end_with_parent, start_worker
 
 __all__ = ["run_locally"]
 
@@ -50,15 +51,17 @@ class _Run:
         bar = self.progress.add_task(stage, total=len(calls))
         futures = [self.pool.submit(function, *arguments) for _, function, arguments in calls]
         self._watch(futures, bar)
-        results = []
+        results, failures = [], []
         for (subject, _, _), future in zip(calls, futures, strict=True):
             error = future.exception()
             if error is None:
                 results.append(future.result())
             elif isinstance(error, NspError):
-                self.failures.append(Failure(subject, stage, str(error)))
+                failures.append(Failure.of(subject, stage, error))
             else:
                 raise error
+        # Several seeds of one behavior fail for one reason.
+        self.failures += dict.fromkeys(failures)
         return results
 
     def _watch(self, futures: Sequence[Future[Any]], bar: TaskID) -> None:
@@ -97,7 +100,7 @@ def run_locally(study: Study, out: Path, *, n_workers: int = 2, console: Console
     OutputError
         If ``out`` cannot be written.
     """
-    sweep_stale(out)
+    sweep_outputs(out)
     with _running(study, out, n_workers, console or Console(stderr=True)) as run:
         prepared: list[PreparedRecording] = run.each(
             "extract features",
@@ -186,22 +189,15 @@ def _search_job(
 def _running(study: Study, out: Path, n_workers: int, console: Console) -> Iterator[_Run]:
     # Spawned, not forked: torch and pyarrow hold threads and locks that a fork would copy in an unknown state.
     context = get_context("spawn")
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with (
-        context.Manager() as manager,
-        ProcessPoolExecutor(n_workers, mp_context=context, initializer=_one_thread) as pool,
+        manager,
+        ProcessPoolExecutor(n_workers, mp_context=context, initializer=start_worker) as pool,
         Progress(*columns, console=console) as progress,
     ):
         yield _Run(study, out, pool, manager.Queue(), progress)
-
-
-def _one_thread() -> None:
-    """Give each worker one thread: the pool already uses every core."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
 
 
 def _drain(messages: Queue[Any]) -> Iterator[tuple[str, SearchProgress]]:

@@ -32,14 +32,18 @@ def print_outcome(outcome: RunOutcome, out: Path, console: Console) -> None:
     for publication in outcome.publications:
         _print_publication(publication, console)
     for failure in outcome.failures:
-        console.print(f"[red]failed[/red] {failure.subject} ({failure.stage}): ", end="", highlight=False)
-        console.print(failure.error, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"\nprograms   {out / 'programs'}", highlight=False, soft_wrap=True)
+        console.print("failed ", style="red", end="")
+        told = f"{failure.subject} ({failure.stage}): {failure.error}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    console.print()
+    places = {"programs": str(out / "programs")}
     if outcome.tables is not None:
-        console.print(f"bouts      {outcome.tables.bouts_csv}  (and .parquet)", highlight=False, soft_wrap=True)
-        console.print(f"frames     {outcome.tables.frames_parquet}", highlight=False, soft_wrap=True)
-    console.print(f"scores     {out / 'scores.json'}", highlight=False, soft_wrap=True)
-    console.print(f"manifest   {outcome.manifest}", highlight=False, soft_wrap=True)
+        places["bouts"] = f"{outcome.tables.bouts_csv}  (and .parquet)"
+        places["frames"] = str(outcome.tables.frames_parquet)
+    places |= {"scores": str(out / "scores.json"), "manifest": str(outcome.manifest)}
+    for name, place in places.items():
+        # Without markup: a folder may be called results[final].
+        console.print(f"{name:10} {place}", markup=False, highlight=False, soft_wrap=True)
 
 
 def scores_markdown(publication: Publication) -> str:
@@ -65,7 +69,7 @@ def scores_markdown(publication: Publication) -> str:
 
 
 def _print_publication(publication: Publication, console: Console) -> None:
-    console.print(f"\n[bold]{publication.behavior}[/bold]", highlight=False)
+    console.print(f"\n{publication.behavior}", style="bold", markup=False, highlight=False)
     console.print(Padding(publication.text, (0, 0, 0, 2)), markup=False, highlight=False)
     if not publication.beats_baselines:
         console.print("  [yellow]does not beat its baselines on the validation recordings: do not rely on it[/yellow]")

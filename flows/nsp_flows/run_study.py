@@ -8,8 +8,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from nsp_adapters.atomic import sweep_stale
-from nsp_adapters.outputs import write_run_outputs
+from nsp_adapters.outputs import sweep_outputs, write_run_outputs
 from nsp_adapters.study import read_study
 from nsp_flows.extract_features import extract_features
 from nsp_flows.infer_ethogram import infer_ethogram
@@ -30,7 +29,7 @@ def run_study(study_file: Path, out: Path) -> RunOutcome:
     out
         Output folder.
     """
-    sweep_stale(out)
+    sweep_outputs(out)
     published, failures = synthesize_programs(study_file, out)
     program_files = [publication.program_path for publication in published]
     tables, not_inferred = infer_ethogram(study_file, program_files, out)

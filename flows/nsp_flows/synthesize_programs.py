@@ -38,6 +38,7 @@ def synthesize_programs(study_file: Path, out: Path) -> tuple[list[Publication],
     study = read_study(study_file, environment=os.environ)
     prepared, failures = extract_features(study_file, out)
     labeled, unlabeled = _with_labels(study, prepared)
+    failures += unlabeled
     published: list[Publication] = []
     for behavior in study.behaviors:
         publications, failed = _publish(study, behavior, labeled, out)
@@ -49,7 +50,7 @@ def synthesize_programs(study_file: Path, out: Path) -> tuple[list[Publication],
             markdown=scores_markdown(publication),
             description=publication.behavior,
         )
-    return published, [*failures, *unlabeled]
+    return published, failures
 
 
 def _with_labels(study: Study, prepared: list[PreparedRecording]) -> tuple[list[PreparedRecording], list[Failure]]:

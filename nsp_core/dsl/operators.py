@@ -110,7 +110,8 @@ def _compare(node: Node, series: Series, semantics: Semantics) -> Truth:
     if node.relation == "<":
         margin = -margin
     softness = node.softness * semantics.temperature
-    degree = expit(margin / softness) if softness > 0 else (margin > 0).astype(np.float64)
+    with np.errstate(over="ignore"):  # far beyond a tiny softness the quotient is infinite and the degree 0 or 1
+        degree = expit(margin / softness) if softness > 0 else (margin > 0).astype(np.float64)
     missing = np.isnan(series)
     low = np.where(missing, 0.0, degree).astype(np.float32)
     high = np.where(missing, 1.0, degree).astype(np.float32)
