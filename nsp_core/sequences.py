@@ -275,5 +275,12 @@ def _fps(array: xr.DataArray) -> float | None:
         return float(array.attrs["fps"])
     if "time" in array.coords and array.sizes["time"] > 1:
         times = array["time"].values.astype(np.float64)
+        if not times[-1] > times[0]:
+            raise FeatureError(
+                found=f"times from {times[0]:g} to {times[-1]:g} s",
+                expected="a time coordinate in seconds that increases",
+                where="features",
+                remedy="correct the coordinate, or leave it out: windows are then counted in frames",
+            )
         return (times.size - 1) / float(times[-1] - times[0])
     return None

@@ -75,12 +75,13 @@ class Problems:
         if not self.found:
             return
         listed = [f"{self.document.name}:{line}: {message}" for line, message in sorted(self.found)]
-        count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
+        # One problem is told in one line, several in one line each.
+        count, space = ("1 problem", " ") if len(listed) == 1 else (f"{len(listed)} problems", "\n")
         raise StudyError(
             found=count,
             expected="none",
             where=self.document.name,
-            remedy="\n".join(["correct the file:", *listed]),
+            remedy=f"correct the file:{space}" + "\n".join(listed),
         )
 
 

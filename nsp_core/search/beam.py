@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsp_core.errors import ProgramError
 from nsp_core.search.chains import Chain, Clause, FittingRows
 from nsp_core.search.columns import Column
 from nsp_core.search.fit import chain_truth, fit_chains
@@ -54,6 +55,15 @@ class Budget:
 
     candidates: int | None = None
     should_stop: Callable[[], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if self.candidates is not None and self.candidates < 1:
+            raise ProgramError(
+                found=f"a budget of {self.candidates} candidates",
+                expected="at least 1",
+                where="budget",
+                remedy="allow more candidates, or None for as many as the search wants",
+            )
 
     def exhausted(self, n_candidates: int) -> str | None:
         """Return why the search must stop now, or None."""

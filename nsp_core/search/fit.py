@@ -16,7 +16,8 @@ Kingma & Ba 2015, Adam, arXiv:1412.6980 (the update).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,9 +57,25 @@ def fit_chains(chains: Sequence[Chain], rows: FittingRows, *, n_steps: int) -> l
     # Small enough that the tensors of a step stay in the processor's cache as far as possible.
     at_once = max(1, _ELEMENTS_AT_ONCE // (len(chains[0].clauses) * orders * rows.values.shape[1]))
     fitted: list[Chain] = []
-    for start in range(0, len(chains), at_once):
-        fitted += _fit_batch(chains[start : start + at_once], rows, n_steps)
+    with _one_thread():
+        for start in range(0, len(chains), at_once):
+            fitted += _fit_batch(chains[start : start + at_once], rows, n_steps)
     return fitted
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread for these small tensors.
+
+    Sums then come out the same on every machine, and threads do not wait for each other where cores are shared: studies
+    run several searches side by side instead.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def chain_truth(chain: Chain, rows: FittingRows) -> NDArray[np.float64]:

@@ -114,6 +114,12 @@ def test_a_threshold_without_softness_is_a_step_in_both_semantics() -> None:
     assert exact_states(parse_program("speed < 30"), lambda name: speed, None).tolist() == [1, 0, 0]
 
 
+def test_a_tiny_softness_is_a_step_too() -> None:
+    speed = np.array([29, 30, 31], dtype=np.float32)
+    low, _ = soft_bounds(parse_program("speed < 30 ± 1e-310"), lambda name: speed, None)
+    assert low.tolist() == [1, 0.5, 0]
+
+
 @pytest.mark.parametrize("relation", ["<", ">"])
 def test_a_value_at_its_threshold_is_on_neither_side(relation: str) -> None:
     at = np.array([0.1], dtype=np.float32)

@@ -154,7 +154,7 @@ def test_the_exact_semantics_is_that_of_the_oracle(drawn: st.DataObject, clock: 
     assert states.tolist() == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawn=st.data(), clock=CLOCKS)
 def test_the_smooth_semantics_becomes_the_exact_one_as_temperature_falls(
     drawn: st.DataObject, clock: tuple, programs: Programs
@@ -181,7 +181,7 @@ def test_what_is_certain_is_possible_and_both_are_probabilities(
     assert ((low >= 0) & (low <= high) & (high <= 1)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawn=st.data(), clock=CLOCKS)
 def test_a_prediction_abstains_exactly_where_the_rule_does(
     drawn: st.DataObject, clock: tuple, programs: Programs
@@ -228,7 +228,7 @@ def test_programs_that_share_a_memo_give_what_each_gives_alone(
         np.testing.assert_array_equal(shared.probability, alone.probability)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawn=st.data())
 def test_an_answer_given_despite_missing_frames_holds_whatever_they_were(
     drawn: st.DataObject, programs: Programs

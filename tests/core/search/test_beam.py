@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nsp_core.dsl.ast import Feature
+from nsp_core.errors import ProgramError
 from nsp_core.search.beam import BeamSettings, Budget, SearchProgress, beam_search, kind_of
 from nsp_core.search.chains import Chain, FittingRows, make_fitting_rows
 from nsp_core.search.columns import Column, columns_for, gather_rows, swapped_columns
@@ -215,6 +216,12 @@ def test_a_budget_is_never_exceeded_and_is_named(planted_either: Laid, candidate
     assert n_candidates == candidates
     assert stopped == f"budget of {candidates} candidates"
     assert 0 < len(found) <= candidates + NARROW.n_clauses * NARROW.width
+
+
+@pytest.mark.parametrize("candidates", [0, -1])
+def test_a_budget_of_nothing_is_refused(candidates: int) -> None:
+    with pytest.raises(ProgramError, match=f"found a budget of {candidates} candidates, expected at least 1"):
+        Budget(candidates=candidates)
 
 
 def test_a_budget_larger_than_the_search_changes_nothing(planted_either: Laid) -> None:

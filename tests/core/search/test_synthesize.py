@@ -20,7 +20,7 @@ from nsp_core.search.synthesize import synthesize_sequences
 from nsp_core.sequences import LabeledSequence, as_sequences, hold_out, units_of
 
 FPS = 30.0
-N_FRAMES = 400
+N_FRAMES = 320
 N_RECORDINGS = 5
 
 
@@ -249,7 +249,7 @@ def test_both_classes_are_needed_on_both_sides(noisy: tuple[xr.DataArray, np.nda
 
 def test_half_labeled_recordings_teach_as_well(conjunction: tuple[xr.DataArray, np.ndarray]) -> None:
     features, labels = conjunction
-    half = np.where(np.arange(N_FRAMES) % 100 < 50, labels, -1)
+    half = np.where(np.arange(N_FRAMES) % 40 < 20, labels, -1)
     result = search(features, half)
     assert result.best.validation.f1 > 0.95
     assert result.best.validation.n == N_FRAMES // 2
@@ -261,11 +261,15 @@ def test_features_of_unlabeled_frames_out_of_reach_of_any_window_change_nothing(
     features, labels = noisy
     # Windows are counted in frames here: the longest one reaches 120 frames to either side.
     in_frames = features.drop_vars("time")
-    half = np.where(np.arange(N_FRAMES) < 300, labels, -1)
+    n_labeled, out_of_reach = 150, 150 + 120
+    half = np.where(np.arange(N_FRAMES) < n_labeled, labels, -1)
     changed = in_frames.copy()
-    changed[:, 300 + 121 :] = np.nan
-    changed[0, 300 + 121 :] = 1e6
+    changed[:, out_of_reach:] = np.nan
+    changed[0, out_of_reach:] = 1e6
+    assert not changed.equals(in_frames)
     assert texts(search(changed, half)) == texts(search(in_frames, half))
+    changed[:, n_labeled - 10 : n_labeled] = 1e6
+    assert texts(search(changed, half)) != texts(search(in_frames, half))
 
 
 def test_plain_values_are_dimensionless_and_counted_in_frames() -> None:
