@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nsp_adapters.atomic import KEY_LENGTH, atomic_write_text, file_name
 from nsp_adapters.manifest import file_sha256, software_version
-from nsp_adapters.programs import write_program
+from nsp_adapters.programs import read_program, write_program
 from nsp_adapters.recordings import PreparedRecording, labeled_sequences
 from nsp_core.dsl.text import parse_program
-from nsp_core.errors import LabelError
+from nsp_core.errors import LabelError, MissingFileError, ProgramError
 from nsp_core.evaluate.frames import as_json
 from nsp_core.labels import Behavior
 from nsp_core.program import ProgramArtifact, dsl_fingerprint
@@ -140,16 +140,43 @@ def publish_program(
 ) -> Publication:
     """Choose among what the seeds found, score the choice on every split, and write the program file.
 
-    The choice uses validation scores only; test recordings are scored after it is made.
+    The choice uses validation scores only; test recordings are scored after it is made. A program file made from the
+    very same pieces is kept.
     """
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in searches]
+    path = out / "programs" / f"{file_name(behavior.name)}.json"
+    made_from = digest(CORE_VERSION, study_digest(study), [piece.name for piece in (*searches, baselines)])
+    artifact = _published_before(path, made_from)
+    if artifact is None:
+        found = [json.loads(piece.read_text(encoding="utf-8")) for piece in searches]
+        splits = _splits(study, behavior, recordings)
+        artifact = _chosen_artifact(study, behavior, found, splits, json.loads(baselines.read_text(encoding="utf-8")))
+        artifact = replace(artifact, provenance={**artifact.provenance, "made_from": made_from})
+        write_program(path, artifact)
+    scores = artifact.scores
+    return Publication(behavior.name, artifact.program_id, path, artifact.text, scores, _beats_baselines(scores))
+
+
+def _published_before(path: Path, made_from: str) -> ProgramArtifact | None:
+    try:
+        artifact = read_program(path)
+    except (MissingFileError, ProgramError):
+        return None
+    return artifact if artifact.provenance.get("made_from") == made_from else None
+
+
+def _chosen_artifact(
+    study: Study,
+    behavior: Behavior,
+    found: Sequence[Mapping[str, Any]],
+    splits: Mapping[str, list[LabeledSequence]],
+    baseline_scores: Mapping[str, Any],
+) -> ProgramArtifact:
     best = max(found, key=lambda one: _merit(_front_entry(one)))
-    splits = _splits(study, behavior, recordings)
     scores: dict[str, Any] = {"program": _scored(best["best"], splits, best["seed"])}
     for one in found if len(found) > 1 else []:
         scores[f"program, seed {one['seed']}"] = _scored(one["best"], splits, one["seed"])
-    scores |= json.loads(baselines.read_text(encoding="utf-8"))
-    artifact = ProgramArtifact(
+    scores |= baseline_scores
+    return ProgramArtifact(
         behavior=behavior,
         condition=parse_program(best["best"]),
         roles=study.roles,
@@ -168,8 +195,6 @@ def publish_program(
         },
         scores=scores,
     )
-    path = write_program(out / "programs" / f"{file_name(behavior.name)}.json", artifact)
-    return Publication(behavior.name, artifact.program_id, path, artifact.text, scores, _beats_baselines(scores))
 
 
 def _front_with_best(result: SynthesisResult) -> list[Candidate]:
