@@ -9,6 +9,7 @@ chooses by validation scores, then scores the choice on the test recordings and 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,9 +75,10 @@ def search_program(
     out: Path,
     *,
     report: Report = lambda progress: None,
-    should_stop: Callable[[], bool] | None = None,
 ) -> Path:
     """Return the file with what a search with ``seed`` found, running it only if there is no such file yet.
+
+    A search that the study's ``budget_s`` cut short returns a file of its own, ``.partial.json``, and is run again.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def search_program(
         seed=seed,
         max_complexity=study.search.max_complexity,
         width=study.search.beam_width,
-        budget=Budget(study.search.budget_candidates, should_stop),
+        budget=Budget(study.search.budget_candidates, _out_of_time(study.search.budget_s)),
         report=report,
     )
     front = [
@@ -195,6 +197,14 @@ def _chosen_artifact(
         },
         scores=scores,
     )
+
+
+def _out_of_time(budget_s: float | None) -> Callable[[], bool] | None:
+    """Return the question whether ``budget_s`` seconds have passed since now; None where time does not matter."""
+    if budget_s is None:
+        return None
+    deadline = time.monotonic() + budget_s
+    return lambda: time.monotonic() > deadline
 
 
 def _front_with_best(result: SynthesisResult) -> list[Candidate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -173,16 +172,11 @@ def _search_job(
     if seed is None:
         return behavior.name, None, score_baselines(study, behavior, recordings, out)
     job = f"{behavior.name}, seed {seed}"
-    started, budget_s = time.monotonic(), study.search.budget_s
 
     def report(step: SearchProgress) -> None:
         messages.put((job, step))
 
-    def out_of_time() -> bool:
-        return budget_s is not None and time.monotonic() - started > budget_s
-
-    path = search_program(study, behavior, seed, recordings, out, report=report, should_stop=out_of_time)
-    return behavior.name, seed, path
+    return behavior.name, seed, search_program(study, behavior, seed, recordings, out, report=report)
 
 
 @contextmanager
