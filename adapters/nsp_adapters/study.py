@@ -20,8 +20,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsp_core.cleaning import Cleaning
-
 from nsp_adapters.study_schema import (
     LabelsTable,
     RecordingsTable,
@@ -33,6 +31,7 @@ from nsp_adapters.study_schema import (
     validated,
 )
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, natural_order, nearest, read_toml, shown
+from nsp_core.cleaning import Cleaning
 from nsp_core.errors import MissingFileError
 from nsp_core.labels import Behavior
 from nsp_core.study import (
