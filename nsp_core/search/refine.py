@@ -9,7 +9,7 @@ help.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,7 +23,7 @@ from nsp_core.search.chains import Chain, FittingRows, program_of
 from nsp_core.search.columns import Column, Rows
 from nsp_core.sequences import LabeledSequence
 
-__all__ = ["move_to_best_f1", "round_constants", "shape_bouts"]
+__all__ = ["drop_idle_clauses", "move_to_best_f1", "round_constants", "shape_bouts"]
 
 GAPS_S = (0.5, 2.0)
 SHORTEST_BOUTS_S = (0.5, 1.0)
@@ -63,6 +63,38 @@ def round_constants(program: Condition) -> Condition:
             return replace(program, child=round_constants(child))
         case _:
             return program
+
+
+def drop_idle_clauses(program: Condition, scorer: ProgramScorer) -> Condition:
+    """Return ``program`` without the clauses whose removal changes no decision on the scorer's sequences.
+
+    A threshold that moved out of the range of its feature decides nothing and only misleads the reader.
+    """
+    decisions = [prediction.states for prediction in scorer.predict(program)]
+    for simpler in _without_one_clause(program):
+        same = (
+            np.array_equal(prediction.states, states)
+            for prediction, states in zip(scorer.predict(simpler), decisions, strict=True)
+        )
+        if all(same):
+            return drop_idle_clauses(simpler, scorer)
+    return program
+
+
+def _without_one_clause(program: Condition) -> Iterator[Condition]:
+    """Yield every program that lacks one part of one ``and`` or ``or`` of ``program``."""
+    match program:
+        case And(parts) | Or(parts):
+            for place, part in enumerate(parts):
+                others = parts[:place] + parts[place + 1 :]
+                yield others[0] if len(others) == 1 else replace(program, parts=others)
+                for simpler in _without_one_clause(part):
+                    yield replace(program, parts=(*parts[:place], simpler, *parts[place + 1 :]))
+        case Not(child) | Either(child) | FillGaps(child) | MinBout(child):
+            for simpler in _without_one_clause(child):
+                yield replace(program, child=simpler)
+        case _:
+            return
 
 
 def shape_bouts(program: Condition, scorer: ProgramScorer) -> tuple[Condition, FrameScores]:

@@ -15,7 +15,7 @@ from nsp_core.search.assess import ProgramScorer
 from nsp_core.search.beam import BEAM_WIDTH, BeamSettings, Budget, SearchProgress, beam_search, kind_of
 from nsp_core.search.chains import Chain, FittingRows, make_fitting_rows
 from nsp_core.search.columns import Column, Rows, columns_for, every_for, gather_rows, swapped_columns
-from nsp_core.search.refine import move_to_best_f1, round_constants, shape_bouts
+from nsp_core.search.refine import drop_idle_clauses, move_to_best_f1, round_constants, shape_bouts
 from nsp_core.search.result import Candidate, SynthesisResult, choose, pareto_front
 from nsp_core.search.sampling import sample_by_bout
 from nsp_core.search.screen import BinnedColumns, bin_columns
@@ -163,7 +163,8 @@ def _finish(
     on_train, on_validation = ProgramScorer(train), ProgramScorer(validation)
     candidates: dict[Condition, Candidate] = {}
     for done, chain in enumerate(chosen, start=1):
-        moved = round_constants(move_to_best_f1(chain, rows.large, rows.rows, columns))
+        rounded = round_constants(move_to_best_f1(chain, rows.large, rows.rows, columns))
+        moved = drop_idle_clauses(rounded, on_train)
         shaped, _ = shape_bouts(moved, on_train)
         for program in (moved, shaped):
             if program not in candidates and complexity(program) <= max_complexity:

@@ -16,7 +16,7 @@ from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.search.assess import ProgramScorer, score_program
 from nsp_core.search.chains import Chain, Clause, make_fitting_rows
 from nsp_core.search.columns import columns_for, gather_rows, swapped_columns
-from nsp_core.search.refine import move_to_best_f1, round_constants, shape_bouts
+from nsp_core.search.refine import drop_idle_clauses, move_to_best_f1, round_constants, shape_bouts
 from nsp_core.sequences import LabeledSequence
 from nsp_core.units import Unit
 
@@ -227,3 +227,23 @@ def test_shaping_never_lowers_the_mean_of_f1_and_average_precision(sequence_of: 
     shaped, after = shape_bouts(program, ProgramScorer([sequence]))
     assert after.f1 + after.ap >= before.f1 + before.ap
     assert sum(isinstance(node, Not | FillGaps | MinBout) for node in walk(shaped)) <= 2
+
+
+def test_a_clause_that_decides_nothing_is_dropped_wherever_it_stands(sequence_of: SequenceOf) -> None:
+    generator = np.random.default_rng(0)
+    near, slow = generator.uniform(0, 10, 200), generator.uniform(0, 10, 200)
+    scorer = ProgramScorer([sequence_of({"near": near, "slow": slow}, near < 5)])
+    text = "min_bout((near < 5 mm and slow > -188 mm or near < -3 mm) and slow < 8 mm, 0.3 s)"
+    simpler = drop_idle_clauses(parse_program(text), scorer)
+    assert format_program(simpler) == "min_bout(near < 5 mm and slow < 8 mm, 0.3 s)"
+
+
+@given(labeled_dyads(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_dropping_idle_clauses_changes_no_decision(sequence: LabeledSequence, data: st.DataObject) -> None:
+    thresholds = data.draw(st.lists(st.floats(-2, 2), min_size=2, max_size=4))
+    parts = [f"{name} < {threshold!r} mm" for name, threshold in zip(NAMES[2:] * 2, thresholds, strict=False)]
+    program = parse_program(data.draw(st.sampled_from([" and ", " or "])).join(parts))
+    simpler = drop_idle_clauses(program, ProgramScorer([sequence]))
+    before, after = (exact_states(one, sequence.column, sequence.fps) for one in (program, simpler))
+    assert np.array_equal(before, after)
