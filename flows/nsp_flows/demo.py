@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 from nsp_adapters.simulated import write_simulated_study
@@ -38,7 +38,6 @@ def demo_study(data: Path, out: Path, *, seed: int | None = None) -> Study:
 
 
 def _rats_study() -> Path:
-    """Return the study file: in a checkout below ``deployments``, in an installed wheel beside this module."""
-    package = Path(str(files("nsp_flows")))
-    checkout = package.parent.parent / "deployments" / "studies" / RATS_STUDY
-    return checkout if checkout.is_file() else package / "studies" / RATS_STUDY
+    """Return the study file: in a checkout below ``deployments``, of an installed wheel below ``share``."""
+    checkout = Path(__file__).resolve().parents[2] / "deployments" / "studies" / RATS_STUDY
+    return checkout if checkout.is_file() else Path(sys.prefix) / "share" / "nsp-ethogram" / "studies" / RATS_STUDY
