@@ -50,7 +50,9 @@ def test_an_unknown_scale_is_left_out() -> None:
 
 
 def test_a_recording_without_frames_is_still_poses() -> None:
-    validate_poses(poses(n_frames=0))
+    empty = poses(n_frames=0)
+    validate_poses(empty)
+    assert empty.sizes["time"] == 0
 
 
 @pytest.mark.parametrize(
