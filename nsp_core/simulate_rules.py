@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nsp_core.bouts import bouts_from_frames, drop_short_bouts
 from nsp_core.errors import FeatureError
-from nsp_core.features import compute_features, feature_sequences, window_mean
+from nsp_core.features import Window, compute_features, feature_sequences, window_mean
 from nsp_core.labels import Behavior, Bout
 
 __all__ = [
@@ -130,7 +130,8 @@ def planted_frames(sequence: xr.DataArray, rule: PlantedRule) -> NDArray[np.bool
     fps = float(sequence.attrs["fps"])
     holds = np.ones(sequence.sizes["time"], dtype=bool)
     for condition in rule.conditions:
-        series = window_mean(_series(sequence, condition), round(condition.window_s * fps / 2)).astype(np.float64)
+        half = round(condition.window_s * fps / 2)
+        series = window_mean(_series(sequence, condition), Window(half, half)).astype(np.float64)
         holds &= series < condition.threshold if condition.relation == "<" else series > condition.threshold
     return drop_short_bouts(holds, round(rule.min_bout_s * fps))
 

@@ -37,12 +37,15 @@ from scipy.special import expit
 
 from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, FillGaps, MinBout, Node, Not, Or, WindowMean
 from nsp_core.errors import UnitError
-from nsp_core.features.window import window_mean
+from nsp_core.features.span import Window
+from nsp_core.features.temporal import temporal_operator_for
 
 __all__ = ["OPERATORS", "Operator", "Semantics", "Truth", "duration_frames", "half_window_frames", "operator_of"]
 
 Series = NDArray[np.float32]
 Truth = tuple[Series, Series]
+
+_MEAN = temporal_operator_for("mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def _require_fps(duration: Duration, fps: float | None) -> float:
 
 def _window_mean(node: Node, series: Series, semantics: Semantics) -> Series:
     assert isinstance(node, WindowMean)
-    return window_mean(series, half_window_frames(node.width, semantics.fps))
+    half = half_window_frames(node.width, semantics.fps)
+    return _MEAN.apply(series, Window(half, half), fps=semantics.fps)
 
 
 def _compare(node: Node, series: Series, semantics: Semantics) -> Truth:

@@ -1,19 +1,15 @@
-"""Centered windows over series: mean, standard deviation, minimum and maximum of frames ``t - half`` to ``t + half``.
+"""What a number does within a window: mean, spread, extremes, quantile, change and slope.
 
-All functions take ``(values, half_frames)``, work along axis 0 in a time that does not depend on the window, leave
-missing frames out, and cut the window at the ends of the recording. The result is NaN only where the window holds no
-valid frame.
+All functions take ``(values, window)`` with time along axis 0, leave missing frames (NaN) out, and cut the window at
+the ends of the recording. The result is float32 and NaN only where the window holds no valid frame, unless stated.
+Values are finite or NaN. Except for the quantile, the time taken does not depend on the window.
 
-A result depends on nothing outside its window, to the bit. Running sums over a whole recording drift: one tracking
-outlier changes every mean after it. Instead, a window of ``2 * half + 1`` frames always covers the end of one block of
-that length and the start of the next (van Herk 1992; Gil & Werman 1993), so a mean needs two partial sums, both inside
-the window. Blocks are counted from frame 0 of the recording: a chunk with a margin of ``half`` frames on either side
-that states its ``first_frame`` gives the same bits as the whole recording.
+A result depends on nothing outside its window, to the bit: see :mod:`nsp_core.features.blocks`. A chunk with a margin
+of ``window.before`` and ``window.after`` frames that states its ``first_frame`` gives the bits of the whole recording.
 
 References
 ----------
 van Herk 1992, Pattern Recognition Letters 13, 517-521, doi:10.1016/0167-8655(92)90069-C.
-Gil & Werman 1993, IEEE TPAMI 15, 504-507, doi:10.1109/34.211471.
 Welford 1962, Technometrics 4, 419-420, doi:10.1080/00401706.1962.10490022 (running sum of squared deviations).
 Chan, Golub & LeVeque 1983, The American Statistician 37, 242-247, doi:10.1080/00031305.1983.10483115, (joining two of
 them).
@@ -22,28 +18,42 @@ them).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from pandas.api.indexers import BaseIndexer
 
 from nsp_core.errors import ProgramError
+from nsp_core.features.blocks import Blocks, Sums, known_frames, window_count
+from nsp_core.features.span import Window, usable_fps
 
-__all__ = ["window_max", "window_mean", "window_min", "window_std"]
+__all__ = [
+    "Series",
+    "slope_from_halves",
+    "window_delta",
+    "window_max",
+    "window_mean",
+    "window_min",
+    "window_quantile",
+    "window_range",
+    "window_slope",
+    "window_std",
+]
 
 Series = NDArray[np.float32]
-Sums = NDArray[np.float64]
 
 
-def window_mean(values: NDArray[np.floating], half_frames: int, *, first_frame: int = 0) -> Series:
-    """Return the mean over the window centered on each frame.
+def window_mean(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the mean over the window at each frame.
 
     Parameters
     ----------
     values
         Shape (time, ...), NaN where missing.
-    half_frames
-        Frames on either side of the center, zero or more.
+    window
+        The frames that belong to it.
     first_frame
         Which frame of the recording ``values[0]`` is.
 
@@ -51,124 +61,246 @@ def window_mean(values: NDArray[np.floating], half_frames: int, *, first_frame: 
     -------
     Shape of ``values``, float32, summed in float64.
 
+    Examples
+    --------
+    >>> window_mean(np.array([1.0, 2.0, np.nan, 6.0]), Window(before=1, after=1)).tolist()
+    [1.5, 1.5, 4.0, 6.0]
+    """
+    valid = ~np.isnan(values)
+    known = known_frames(valid)
+    total = Blocks(len(values), window, first_frame).total(_filled(values, valid, known))
+    return _share(total, window_count(known, window))
+
+
+def window_std(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the standard deviation (divisor: number of valid frames) over the window at each frame.
+
+    Parameters and Returns as in :func:`window_mean`. A window with a single valid frame gives 0.
+
+    Examples
+    --------
+    >>> window_std(np.array([1.0, 3.0, np.nan, np.nan, np.nan]), Window(1, 1)).tolist()
+    [1.0, 1.0, 0.0, nan, nan]
+    """
+    blocks = Blocks(len(values), window, first_frame)
+    valid = ~np.isnan(values)
+    known = known_frames(valid)
+    filled = _filled(values, valid, known)
+    starts = _running_moments(filled, known, blocks.from_start, slice(None, -1), slice(1, None))
+    ends = _running_moments(filled, known, blocks.from_end, slice(1, None), slice(None, -1))
+    n_a, mean_a, squares_a = (blocks.before_boundary(moment) for moment in ends)
+    n_b, mean_b, squares_b = (blocks.after_boundary(moment) for moment in starts)
+    count = n_a + n_b
+    mean_b -= mean_a
+    squares_a += squares_b
+    squares_a += mean_b**2 * (n_a * n_b / np.maximum(count, 1))
+    std: Series = np.sqrt(_share(squares_a, count, np.float64)).astype(np.float32)
+    return std
+
+
+def window_min(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the smallest valid value in the window at each frame; see :func:`window_mean`.
+
+    Examples
+    --------
+    >>> window_min(np.array([3.0, 1.0, np.nan, 5.0]), Window(1, 1)).tolist()
+    [1.0, 1.0, 1.0, 5.0]
+    """
+    # fmin and fmax leave NaN out by themselves.
+    return Blocks(len(values), window, first_frame).total(values, np.fmin, np.nan).astype(np.float32, copy=False)
+
+
+def window_max(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the largest valid value in the window at each frame; see :func:`window_mean`."""
+    return Blocks(len(values), window, first_frame).total(values, np.fmax, np.nan).astype(np.float32, copy=False)
+
+
+def window_range(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the largest minus the smallest valid value in the window at each frame; see :func:`window_mean`."""
+    blocks = Blocks(len(values), window, first_frame)
+    largest = blocks.total(values, np.fmax, np.nan)
+    largest -= blocks.total(values, np.fmin, np.nan)
+    return largest.astype(np.float32, copy=False)
+
+
+def window_quantile(values: NDArray[np.floating], window: Window, *, q: float, first_frame: int = 0) -> Series:
+    """Return the ``q``-quantile of the valid values in the window at each frame, interpolated between neighbors.
+
+    Parameters
+    ----------
+    values, window, first_frame
+        As in :func:`window_mean`; a quantile is the same wherever a chunk starts.
+    q
+        Between 0 (smallest) and 1 (largest); 0.5 is the median.
+
+    Returns
+    -------
+    Shape of ``values``, float32. Exact order statistics, in a time that grows with the logarithm of the window.
+
     Raises
     ------
     ProgramError
-        If ``half_frames`` is negative.
+        If ``q`` is not between 0 and 1.
+
+    References
+    ----------
+    Hyndman & Fan 1996, The American Statistician 50, 361-365, doi:10.1080/00031305.1996.10473566 (their type 7).
 
     Examples
     --------
-    >>> window_mean(np.array([1.0, 2.0, np.nan, 6.0]), 1).tolist()
-    [1.5, 1.5, 4.0, 6.0]
+    >>> window_quantile(np.array([4.0, 1.0, np.nan, 2.0]), Window(before=3, after=0), q=0.5).tolist()
+    [4.0, 2.5, 2.5, 2.0]
     """
-    half = _usable_half(half_frames, len(values))
-    valid = ~np.isnan(values)
-    count = _window_count(valid, half)
-    blocks, left = _blocks(np.where(valid, values, 0.0), half, first_frame)
-    starts, ends = np.cumsum(blocks, axis=1), _from_the_end(np.cumsum(blocks[:, ::-1], axis=1))
-    total = _at(ends, left - half, len(values)) + _at(starts, left + half, len(values))
-    mean: Sums = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean.astype(np.float32)
-
-
-def window_std(values: NDArray[np.floating], half_frames: int, *, first_frame: int = 0) -> Series:
-    """Return the standard deviation (divisor: number of valid frames) over the window centered on each frame.
-
-    Parameters, Returns and Raises as in :func:`window_mean`. A window with a single valid frame gives 0.
-
-    Examples
-    --------
-    >>> window_std(np.array([1.0, 3.0, np.nan, np.nan, np.nan]), 1).tolist()
-    [1.0, 1.0, 0.0, nan, nan]
-    """
-    half, n_frames = _usable_half(half_frames, len(values)), len(values)
-    valid = ~np.isnan(values)
-    blocks, left = _blocks(np.where(valid, values, 0.0), half, first_frame)
-    valid_blocks, _ = _blocks(valid.astype(np.float64), half, first_frame)
-    starts = _running_moments(blocks, valid_blocks)
-    ends = [_from_the_end(moment) for moment in _running_moments(blocks[:, ::-1], valid_blocks[:, ::-1])]
-    n_a, mean_a, squares_a = (_at(moment, left - half, n_frames) for moment in ends)
-    n_b, mean_b, squares_b = (_at(moment, left + half, n_frames) for moment in starts)
-    count = n_a + n_b
-    joined = squares_a + squares_b + (mean_b - mean_a) ** 2 * n_a * n_b / np.maximum(count, 1)
-    variance: Sums = np.divide(joined, count, out=np.full(count.shape, np.nan), where=count > 0)
-    return np.sqrt(variance).astype(np.float32)
-
-
-def window_min(values: NDArray[np.floating], half_frames: int) -> Series:
-    """Return the smallest valid value in the window centered on each frame; see :func:`window_mean`.
-
-    Examples
-    --------
-    >>> window_min(np.array([3.0, 1.0, np.nan, 5.0]), 1).tolist()
-    [1.0, 1.0, 1.0, 5.0]
-    """
-    return _window_extreme(values, half_frames, minimum_filter1d, np.inf)
-
-
-def window_max(values: NDArray[np.floating], half_frames: int) -> Series:
-    """Return the largest valid value in the window centered on each frame; see :func:`window_mean`."""
-    return _window_extreme(values, half_frames, maximum_filter1d, -np.inf)
-
-
-def _window_extreme(
-    values: NDArray[np.floating], half_frames: int, extreme_filter: Callable[..., Series], neutral: float
-) -> Series:
-    half = _usable_half(half_frames, len(values))
-    valid = ~np.isnan(values)
-    filled = np.where(valid, values, neutral).astype(np.float32)
-    extreme = extreme_filter(filled, 2 * half + 1, axis=0, mode="constant", cval=neutral)
-    extreme[_window_count(valid, half) == 0] = np.nan
-    return extreme
-
-
-def _usable_half(half_frames: int, n_frames: int) -> int:
-    if half_frames < 0:
+    if not 0 <= q <= 1:
         raise ProgramError(
-            found=f"a window of {half_frames} frames on either side",
-            expected="0 frames or more",
+            found=f"the quantile {q:g}",
+            expected="a number from 0 to 1",
             where="window",
-            remedy="give the window a positive width",
+            remedy="write 0.5 for the median",
         )
-    # Beyond the recording nothing changes, but memory grows with the block.
-    return min(half_frames, n_frames)
+    if not values.size:
+        return values.astype(np.float32)
+    columns = pd.DataFrame(values.reshape(len(values), -1).astype(np.float64))
+    rolling = columns.rolling(_Bounds(before=window.before, after=window.after), min_periods=1)
+    return rolling.quantile(q).to_numpy(dtype=np.float32).reshape(values.shape)
 
 
-def _window_count(valid: NDArray[np.bool_], half: int) -> NDArray[np.int64]:
-    """Return the number of valid frames per window; integers do not drift."""
-    n_frames = len(valid)
-    total = np.zeros((n_frames + 1, *valid.shape[1:]), dtype=np.int64)
-    np.cumsum(valid, axis=0, out=total[1:])
-    frame = np.arange(n_frames)
-    return total[np.minimum(frame + half + 1, n_frames)] - total[np.maximum(frame - half, 0)]
+def window_delta(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
+    """Return the value at the window's last frame minus the value at its first.
+
+    NaN where either frame is missing or outside the recording: a cut window would be a change over another time.
+    Parameters and Returns as in :func:`window_mean`. A window of n frames spans n - 1 frame intervals.
+
+    Examples
+    --------
+    >>> window_delta(np.array([1.0, 4.0, 9.0, 16.0]), Window(before=2, after=0)).tolist()
+    [nan, nan, 8.0, 12.0]
+    """
+    delta = np.full(values.shape, np.nan, dtype=np.float32)
+    span = window.before + window.after
+    if span < len(values):
+        # Subtracted in float64: a large level must not swallow a small change.
+        delta[window.before : len(values) - window.after] = np.subtract(
+            values[span:], values[: len(values) - span], dtype=np.float64
+        )
+    return delta
 
 
-def _blocks(filled: NDArray[np.floating], half: int, first_frame: int) -> tuple[Sums, int]:
-    """Return ``filled`` padded with zeros as (block, frame in block, ...), and how many frames were put in front."""
-    width = 2 * half + 1
-    left = width + first_frame % width
-    n_blocks = -(-(left + len(filled) + half) // width)
-    padded = np.zeros((n_blocks * width, *filled.shape[1:]))
-    padded[left : left + len(filled)] = filled
-    return padded.reshape(n_blocks, width, *filled.shape[1:]), left
+def window_slope(
+    values: NDArray[np.floating], window: Window, *, fps: float | None = None, first_frame: int = 0
+) -> Series:
+    """Return the slope of the least-squares line through the valid values in the window at each frame.
+
+    Parameters
+    ----------
+    values, window, first_frame
+        As in :func:`window_mean`.
+    fps
+        Frames per second; without it the slope is per frame.
+
+    Returns
+    -------
+    Shape of ``values``, float32, in units of ``values`` per second (or frame). NaN with fewer than two valid frames.
+
+    Raises
+    ------
+    ProgramError
+        If ``fps`` is given and not positive.
+
+    Examples
+    --------
+    >>> window_slope(np.array([1.0, np.nan, 5.0, 7.0]), Window(1, 1), fps=10.0).tolist()
+    [nan, 20.0, 20.0, 20.0]
+    """
+    valid = ~np.isnan(values)
+    known = known_frames(valid)
+    filled = _filled(values, valid, known)
+    return slope_from_halves(filled, filled, known, Blocks(len(values), window, first_frame), fps)
 
 
-def _from_the_end(reversed_scan: Sums) -> Sums:
-    """Return a scan of reversed blocks in time order, 0 at block starts: there the window is the block that starts."""
-    scan = reversed_scan[:, ::-1].copy()
-    scan[:, 0] = 0.0
-    return scan
+def slope_from_halves(
+    until: NDArray[np.floating],
+    since: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    blocks: Blocks,
+    fps: float | None,
+) -> Series:
+    """Return least-squares slopes of values that may be stated differently before and after a window's boundary.
+
+    ``until`` holds the values as seen from the end of each block and ``since`` as seen from its start, both 0 where
+    missing: an unwrapped angle is counted from the boundary of its window, not from the start of the recording.
+    """
+    rate = 1.0 if fps is None else usable_fps(fps, "a slope per second")
+    start, end = (origin.reshape(-1, *[1] * (known.ndim - 1)) for origin in blocks.origins())
+    index = np.arange(blocks.n_frames).reshape(start.shape)
+    before = _line_sums(until, (index - end) * known, known, blocks.from_end)
+    after = _line_sums(since, (index - start) * known, known, blocks.from_start)
+    # Lags are counted from the boundary inside the window, so that all sums stay as small as the window.
+    n, lag, lag_squared, total, product = (
+        blocks.before_boundary(a) + blocks.after_boundary(b) for a, b in zip(before, after, strict=True)
+    )
+    some = np.maximum(n, 1)
+    product -= lag * total / some
+    # The spread of the lags is exactly zero with fewer than two known frames.
+    return _share(product * rate, lag_squared - lag**2 / some)
 
 
-def _at(scan: Sums, start: int, n_frames: int) -> Sums:
-    return scan.reshape(-1, *scan.shape[2:])[start : start + n_frames]
+def _line_sums(
+    values: NDArray[np.floating],
+    lags: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    scan: Callable[[NDArray[Any]], Sums],
+) -> tuple[Sums, ...]:
+    """Return running sums of 1, lag, lag squared, value and lag times value over the known frames."""
+    moments = (known, lags, lags.astype(np.float64) ** 2, values, np.multiply(lags, values, dtype=np.float64))
+    return tuple(scan(moment) for moment in moments)
 
 
-def _running_moments(blocks: Sums, valid: Sums) -> tuple[Sums, Sums, Sums]:
-    """Return running count, mean and sum of squared deviations along axis 1 (Welford 1962, without the loop)."""
-    count = np.cumsum(valid, axis=1)
-    mean = np.cumsum(blocks, axis=1) / np.maximum(count, 1)
-    previous = np.zeros_like(mean)
-    previous[:, 1:] = mean[:, :-1]
-    growth = valid * (blocks - previous) ** 2 * (count - 1) / np.maximum(count, 1)
-    return count, mean, np.cumsum(growth, axis=1)
+def _running_moments(
+    values: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    scan: Callable[[NDArray[Any]], Sums],
+    scanned: slice,
+    next_in_scan: slice,
+) -> tuple[Sums, Sums, Sums]:
+    """Return running count, mean and sum of squared deviations within blocks (Welford 1962, without the loop)."""
+    count = scan(known)
+    some = np.maximum(count, 1)
+    mean = scan(values)
+    mean /= some
+    # The first known frame of a block has no mean before it; the factor of count - 1 leaves it out.
+    squares = values.astype(np.float64)
+    squares[next_in_scan] -= mean[scanned]
+    squares *= squares
+    squares *= known * (count - 1) / some
+    return count, mean, scan(squares)
+
+
+def _filled(values: NDArray[np.floating], valid: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Return ``values`` with 0 where missing."""
+    return np.where(valid, values, values.dtype.type(0)) if known is valid else values
+
+
+def _share(total: Sums, count: NDArray[Any], dtype: type[np.floating] = np.float32) -> NDArray[Any]:
+    """Return ``total / count``, divided in float64, NaN where ``count`` is 0."""
+    share = np.full(total.shape, np.nan, dtype=dtype)
+    np.divide(total, count, out=share, where=count > 0, casting="same_kind")
+    return share
+
+
+class _Bounds(BaseIndexer):
+    """The frames of a window, cut at the ends of the recording, for pandas."""
+
+    before: int
+    after: int
+
+    def get_window_bounds(
+        self,
+        num_values: int = 0,
+        min_periods: int | None = None,
+        center: bool | None = None,
+        closed: str | None = None,
+        step: int | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        frame = np.arange(num_values, dtype=np.int64)
+        return np.maximum(frame - self.before, 0), np.minimum(frame + self.after + 1, num_values)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nsp_core.dsl.ast import Duration, Feature, Number, WindowMean
 from nsp_core.dsl.operators import half_window_frames
+from nsp_core.features.span import Window
 from nsp_core.features.views import swap_reference
 from nsp_core.features.window import window_mean
 from nsp_core.labels import UNLABELED
@@ -139,7 +140,8 @@ def _sequence_rows(
         names = [columns[index].feature for index in indices]
         series = sequence.values[:, [position[name] for name in names]]
         if width is not None:
-            series = window_mean(series, half_window_frames(width, sequence.fps))
+            half = half_window_frames(width, sequence.fps)
+            series = window_mean(series, Window(half, half))
         gathered[:, indices] = series[rows]
     return gathered
 

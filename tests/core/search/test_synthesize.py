@@ -12,7 +12,7 @@ from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, WindowMean
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.typecheck import check_program
 from nsp_core.errors import LabelError, ProgramError
-from nsp_core.features import window_mean
+from nsp_core.features import Window, window_mean
 from nsp_core.search.assess import score_program
 from nsp_core.search.beam import Budget, SearchProgress
 from nsp_core.search.result import SynthesisResult, choose, pareto_front
@@ -84,7 +84,7 @@ def test_a_planted_threshold_on_a_windowed_mean_is_recovered() -> None:
     generator = np.random.default_rng(0)
     # Fast jitter, so that a plain value or another window would not do.
     distance = wander(generator, 3) + generator.normal(0, 2, (N_RECORDINGS, N_FRAMES)).astype(np.float32)
-    labels = np.stack([window_mean(row, round(0.25 * FPS)) < 3 for row in distance])
+    labels = np.stack([window_mean(row, Window.centered(0.5, FPS)) < 3 for row in distance])
     features = feature_array({"other": wander(generator), "distance": distance}, {"distance": "mm"})
     result = nsp_core.synthesize(features, labels, seed=1, max_complexity=4)
     program = result.best.program
@@ -275,7 +275,7 @@ def test_features_of_unlabeled_frames_out_of_reach_of_any_window_change_nothing(
 def test_plain_values_are_dimensionless_and_counted_in_frames() -> None:
     generator = np.random.default_rng(7)
     jittering = wander(generator) + generator.normal(0, 2, (N_RECORDINGS, N_FRAMES)).astype(np.float32)
-    labels = np.stack([window_mean(row, 7) < 0 for row in jittering])
+    labels = np.stack([window_mean(row, Window(7, 7)) < 0 for row in jittering])
     result = search(xr.DataArray(jittering[..., None], dims=("sequence", "time", "feature")), labels, max_complexity=4)
     program = result.best.program
     assert isinstance(program, Compare)
