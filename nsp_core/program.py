@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 from nsp_core.cleaning import Cleaning
-from nsp_core.dsl.ast import Condition, complexity
+from nsp_core.dsl.ast import Condition, complexity, feature_names
 from nsp_core.dsl.operators import OPERATORS
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.tree import from_tree, to_tree
@@ -64,11 +64,21 @@ class ProgramArtifact:
         return format_program(self.condition)
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """Catalog names of the features the program refers to: ``speed[agent]`` is made of the feature ``speed``."""
+        return tuple(dict.fromkeys(name.split("[")[0] for name in feature_names(self.condition)))
+
+    @property
+    def words_digest(self) -> str:
+        """Digest of what the catalog says of these features: whether the program still means the same."""
+        return catalog_digest(self.features)
+
+    @property
     def program_id(self) -> str:
         """Twelve hexadecimal digits that change whenever the program would give other ethograms."""
         return digest(
             self.behavior, self.text, {role: list(points) for role, points in self.roles.items()}, self.cleaning,
-            self.length_reference, catalog_digest(), dsl_fingerprint(),
+            self.length_reference, self.words_digest, dsl_fingerprint(),
         )[:12]  # fmt: skip
 
 
@@ -92,7 +102,7 @@ def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
             "max_gap_s": artifact.cleaning.max_gap_s,
         },
         "length_reference": artifact.length_reference,
-        "feature_catalog": catalog_digest(),
+        "feature_catalog": artifact.words_digest,
         "dsl_fingerprint": dsl_fingerprint(),
         "provenance": dict(artifact.provenance),
         "scores": dict(artifact.scores),
@@ -160,10 +170,11 @@ def _check_consistent(artifact: ProgramArtifact, tree: Condition, values: Mappin
             where=where,
             remedy="if the text was edited by hand, delete the field 'tree'; the text alone restores the program",
         )
-    if values.get("feature_catalog", catalog_digest()) != catalog_digest():
+    if values.get("feature_catalog", artifact.words_digest) != artifact.words_digest:
         raise ProgramError(
-            found=f"a program written in feature catalog {str(values['feature_catalog'])[:12]}",
-            expected=f"catalog {catalog_digest()[:12]}, which this version computes",
+            found=f"a program whose features ({', '.join(artifact.features)}) were defined otherwise, by the catalog "
+            f"entries {str(values['feature_catalog'])[:12]}",
+            expected=f"entries {artifact.words_digest[:12]}, which this version computes",
             where=where,
             remedy="run it with the version that wrote it, or synthesize it again",
         )

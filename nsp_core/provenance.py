@@ -17,13 +17,52 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["CORE_VERSION", "dataset_digest", "digest"]
+__all__ = ["CORE_VERSION", "VariableDigest", "combine_digests", "dataset_digest", "digest"]
 
 CORE_VERSION = 1
 """Part of every key: raised whenever the same input gives different results than before."""
 
 # Long series are hashed block by block, so that a lazily opened dataset is never in memory as a whole.
 _BLOCK_ROWS = 16_384
+
+
+class VariableDigest:
+    """The digest of one variable that arrives in consecutive blocks; how it is cut makes no difference.
+
+    Parameters
+    ----------
+    first
+        A block of the variable, which may be empty: its dims, attributes and dtype hold for all of them. It is not
+        yet counted.
+
+    Examples
+    --------
+    >>> speed = xr.Variable("time", [1.0, 2.0, 3.0], {"units": "mm/s"})
+    >>> whole, cut = VariableDigest(speed), VariableDigest(speed)
+    >>> whole.update(speed)
+    >>> for block in (speed[:1], speed[1:]):
+    ...     cut.update(block)
+    >>> whole.hexdigest() == cut.hexdigest()
+    True
+    """
+
+    def __init__(self, first: xr.Variable) -> None:
+        self._header = [list(first.dims), _plain_attributes(first.attrs), _dtype_name(first.dtype)]
+        self._inner_shape = list(first.shape[1:])
+        self._n_rows = 0 if first.dims else None
+        self._values = hashlib.sha256()
+
+    def update(self, block: xr.Variable) -> None:
+        """Append a block along the first dim; a variable without dims is given once."""
+        for rows in _blocks(block):
+            self._values.update(_content(rows))
+        if self._n_rows is not None:
+            self._n_rows += block.shape[0]
+
+    def hexdigest(self) -> str:
+        """Return the digest of all blocks so far, 64 hexadecimal digits."""
+        shape = [] if self._n_rows is None else [self._n_rows, *self._inner_shape]
+        return digest(self._header, shape, self._values.hexdigest())
 
 
 def digest(*parts: object) -> str:
@@ -64,18 +103,22 @@ def dataset_digest(dataset: xr.Dataset) -> str:
     >>> dataset_digest(walk) == dataset_digest(walk.assign_attrs(fps=30.0))
     False
     """
-    variables = {
-        str(name): [
-            name in dataset.coords,
-            list(variable.dims),
-            _plain_attributes(variable.attrs),
-            _dtype_name(variable.dtype),
-            list(variable.shape),
-            _values_digest(variable),
-        ]
-        for name, variable in dataset.variables.items()
-    }
-    return digest("dataset", _plain_attributes(dataset.attrs), variables)
+    coordinates = {str(name): _variable_digest(dataset.variables[name]) for name in dataset.coords}
+    variables = {str(name): _variable_digest(dataset.variables[name]) for name in dataset.data_vars}
+    return combine_digests(dataset.attrs, coordinates, variables)
+
+
+def combine_digests(attributes: Mapping[Any, Any], coordinates: Mapping[str, str], variables: Mapping[str, str]) -> str:
+    """Return the :func:`dataset_digest` of a dataset of which only the digests of its parts are known.
+
+    Parameters
+    ----------
+    attributes
+        Those of the dataset.
+    coordinates, variables
+        Name -> :class:`VariableDigest`.
+    """
+    return digest("dataset", _plain_attributes(attributes), dict(coordinates), dict(variables))
 
 
 def _canonical(value: object) -> object:
@@ -121,11 +164,10 @@ def _without_arrays(value: object) -> object:
     return value
 
 
-def _values_digest(variable: xr.Variable) -> str:
-    running = hashlib.sha256()
-    for block in _blocks(variable):
-        running.update(_content(block))
-    return running.hexdigest()
+def _variable_digest(variable: xr.Variable) -> str:
+    whole = VariableDigest(variable)
+    whole.update(variable)
+    return whole.hexdigest()
 
 
 def _blocks(variable: xr.Variable) -> Iterator[NDArray[Any]]:

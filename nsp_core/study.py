@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from nsp_core.arena import Arena
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import StudyError
 from nsp_core.features.geometry import CORE_ROLES
@@ -62,6 +63,8 @@ class RecordingEntry:
     observed
         What the annotator looked at: ``"labeled-span"`` from the first labeled frame to the last, ``"all"`` of the
         recording, or spans ``(start, stop)`` in seconds, half-open. Frames outside are unlabeled, not absent.
+    arena
+        Wall, regions and objects in pixels; None where they are not stated.
     """
 
     name: str
@@ -75,6 +78,7 @@ class RecordingEntry:
     scale_mm_per_px: float | None
     scale_source: str
     observed: Observed = "labeled-span"
+    arena: Arena | None = None
 
     def __post_init__(self) -> None:
         for quantity, value in (("fps", self.fps), ("scale_mm_per_px", self.scale_mm_per_px)):
@@ -146,6 +150,8 @@ class Study:
         Settings of the stages; ``labels`` is None where no recording has labels.
     loud_notes
         What a reader of any result must know, one sentence each.
+    features
+        Names of the features that programs may use; None for those that the catalog offers.
     """
 
     name: str
@@ -158,6 +164,7 @@ class Study:
     labels: LabelSettings | None
     search: SearchSettings
     loud_notes: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -29,8 +29,10 @@ __all__ = [
     "atomic_write_bytes",
     "atomic_write_text",
     "file_name",
+    "move_directory",
     "prune_older_keys",
     "sweep_stale",
+    "temporary_directory",
 ]
 
 KEY_LENGTH = 12
@@ -110,6 +112,17 @@ def atomic_directory(path: Path, *, aside: Path | None = None) -> Iterator[Path]
     OutputError
         If the folder cannot be written or the disk is full.
     """
+    with temporary_directory(path, aside=aside) as temporary:
+        yield temporary
+        move_directory(temporary, path)
+
+
+@contextmanager
+def temporary_directory(path: Path, *, aside: Path | None = None) -> Iterator[Path]:
+    """Yield an empty temporary folder for what will become ``path`` or parts of it; it vanishes at the end.
+
+    Parameters and errors as :func:`atomic_directory`.
+    """
     temporary = _temporary(path, aside or path.parent)
     try:
         with _output_errors(path):
@@ -117,13 +130,25 @@ def atomic_directory(path: Path, *, aside: Path | None = None) -> Iterator[Path]
             temporary.mkdir(parents=True)
         with _output_errors(path, only=_DISK_IS_FULL):
             yield temporary
-        with _output_errors(path):
-            for member in temporary.rglob("*"):
-                if member.is_file():
-                    _flush(member)
-            _replace_directory(temporary, path)
     finally:
         _remove(temporary)
+
+
+def move_directory(fresh: Path, path: Path) -> None:
+    """Flush the complete folder ``fresh`` to the disk and make it ``path``, in place of a folder already there.
+
+    Both are on the same file system.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or the disk is full.
+    """
+    with _output_errors(path):
+        for member in fresh.rglob("*"):
+            if member.is_file():
+                _flush(member)
+        _replace_directory(fresh, path)
 
 
 def prune_older_keys(folder: Path, stem: str, key: str, *, aside: Path | None = None) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from nsp_adapters.manifest import file_sha256
-from nsp_adapters.recordings import PreparedRecording, features_of_file, open_features
+from nsp_adapters.recordings import PreparedRecording, features_of_file, open_features, refer_features
 from nsp_adapters.tables import assemble, find_part, write_part
-from nsp_core.ethogram.predict import features_needed, predict_tables
+from nsp_core.ethogram.predict import predict_tables
 from nsp_core.ethogram.tables import concat_bouts
 from nsp_core.program import ProgramArtifact
 from nsp_core.provenance import CORE_VERSION, digest
@@ -31,12 +31,22 @@ class EthogramTables:
 
 
 def infer_recording(programs: Sequence[ProgramArtifact], recording: PreparedRecording, out: Path) -> Path:
-    """Return the part with what ``programs`` say of one recording of a study, computing it only if there is none."""
-    key = digest(CORE_VERSION, sorted(program.program_id for program in programs), recording.features.digest)
+    """Return the part with what ``programs`` say of one recording of a study, computing it only if there is none.
+
+    Only the features that the programs name are read, and only a change of these makes a new part.
+
+    Raises
+    ------
+    FeatureError
+        If the recording was prepared without a feature that a program names.
+    """
+    needed = tuple(dict.fromkeys(name for program in programs for name in program.features))
+    used = refer_features(recording, needed)
+    key = digest(CORE_VERSION, sorted(program.program_id for program in programs), used.digest)
     part = find_part(out, recording.entry.name, key)
     if part is not None:
         return part
-    features = open_features(recording)
+    features = open_features(recording, needed)
     return _write(programs, [features] * len(programs), recording.entry.name, key, out)
 
 
@@ -50,7 +60,7 @@ def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Pa
     NspError
         If the file cannot be read, lacks what the program needs, or has no scale where the program is in millimeters.
     """
-    how = [entry.fps, entry.scale_mm_per_px, entry.name]
+    how = [entry.fps, entry.scale_mm_per_px, entry.name, entry.arena]
     key = digest(CORE_VERSION, program.program_id, file_sha256(Path(entry.pose_path)), how)
     part = find_part(out, entry.name, key)
     if part is not None:
@@ -60,7 +70,7 @@ def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Pa
         cleaning=program.cleaning,
         roles=program.roles,
         length_unit=program.length_reference,
-        names=features_needed(program),
+        names=program.features,
         n_animals=1 if program.behavior.kind == "solitary" else 2,
     )
     return _write([program], [features], entry.name, key, out)

@@ -17,9 +17,10 @@ from nsp_adapters.dlc import read_dlc_csv
 from nsp_adapters.manifest import file_sha256
 from nsp_adapters.store import RecordingStore
 from nsp_core.cleaning import Cleaning, clean_poses, require_usable
-from nsp_core.errors import LabelError, MissingFileError
-from nsp_core.features import catalog_digest, compute_features, feature_sequences
-from nsp_core.features.compute import LengthUnit
+from nsp_core.errors import FeatureError, LabelError, MissingFileError
+from nsp_core.features import feature_sequences
+from nsp_core.features.compute import LengthUnit, compute_features, feature_chunks
+from nsp_core.features.lookup import available_features, feature_key
 from nsp_core.labels import Behavior, RecordingLabels, frame_states
 from nsp_core.provenance import CORE_VERSION, digest
 from nsp_core.sequences import LabeledSequence, as_sequences
@@ -35,10 +36,16 @@ __all__ = [
     "open_features",
     "read_labels",
     "read_poses",
+    "refer_features",
 ]
 
 # Trackers leave out frames at the end in which they saw nothing; labels that go on much longer belong to another video.
 LONGEST_UNTRACKED_END = 0.01
+
+_POSES, _FEATURES = "poses", "features"
+_POSE_VARIABLES = ("position", "confidence")
+# The body length is the median distance between these two.
+_BODY_LENGTH_ROLES = ("nose", "tail_base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class PreparedRecording:
     key
         Key of the features in the store.
     features
-        Where they are.
+        Where they are, and which.
     n_frames
         Length of the recording.
     """
@@ -85,10 +92,23 @@ def read_poses(entry: RecordingEntry, cleaning: Cleaning, *, n_animals: int) -> 
     return cleaned
 
 
-def extract_recording(entry: RecordingEntry, study: Study, folder: Path) -> PreparedRecording:
-    """Return the reference of a recording's features, computing them only if the store in ``folder`` has none.
+def extract_recording(
+    entry: RecordingEntry, study: Study, folder: Path, names: Sequence[str] | None = None
+) -> PreparedRecording:
+    """Return the reference of a recording's features, computing only those that the store in ``folder`` lacks.
 
-    Poses and features are both stored: ``poses-<key>`` cleaned, ``features-<key>`` with units.
+    Poses and features are both stored: ``poses-<key>`` cleaned, ``features-<key>`` with units. The tracker's file is
+    read only if the store has no poses of it, and features are computed from the stored poses chunk by chunk.
+
+    Parameters
+    ----------
+    entry, study
+        The recording and how it is to be read.
+    folder
+        Root of the store.
+    names
+        Features to have; None for those the study names or, where it names none, for all that the catalog offers
+        for these roles, animals and arena. The reference has them in the order of the catalog.
 
     Raises
     ------
@@ -101,18 +121,19 @@ def extract_recording(entry: RecordingEntry, study: Study, folder: Path) -> Prep
         )
     store = RecordingStore(folder)
     pose_sha256 = file_sha256(Path(entry.pose_path))
-    n_animals = animals_needed(study.behaviors)
-    read_as = [CORE_VERSION, study.tracker, pose_sha256, entry.name, entry.fps, entry.scale_mm_per_px, n_animals]
-    pose_key = digest("poses", read_as, study.cleaning)
-    roles = {role: list(keypoints) for role, keypoints in study.roles.items()}
-    key = digest("features", pose_key, roles, study.length_reference, catalog_digest())
-    found = store.find(entry.name, "features", key)
-    if found is None or not store.has(entry.name, "poses", pose_key):
-        poses = read_poses(entry, study.cleaning, n_animals=n_animals)
-        store.write(entry.name, "poses", pose_key, poses)
-        features = compute_features(poses, study.roles, length_unit=study.length_reference)
-        found = store.write(entry.name, "features", key, features)
-    return PreparedRecording(entry, pose_sha256, key, found, found.n_frames)
+    pose_key = _stored_poses(store, entry, study, pose_sha256)
+    poses = store.open(entry.name, _POSES, pose_key)
+    asked = _asked_features(entry, study, poses.sizes["individual"], names)
+    keys = {name: feature_key(name, study.roles, entry.arena) for name in asked}
+    ends = {role: list(study.roles.get(role, ())) for role in _BODY_LENGTH_ROLES}
+    key = digest(_FEATURES, pose_key, ends, study.length_reference)
+    found = store.find(entry.name, _FEATURES, key, keys)
+    missing = [name for name in asked if name not in found]
+    if missing:
+        chunks = feature_chunks(poses, study.roles, missing, length_unit=study.length_reference, arena=entry.arena)
+        store.write(entry.name, _FEATURES, key, chunks, keys)
+    features = store.refer(entry.name, _FEATURES, key, asked)
+    return PreparedRecording(entry, pose_sha256, key, features, features.n_frames)
 
 
 def animals_needed(behaviors: Sequence[Behavior]) -> int:
@@ -131,7 +152,7 @@ def features_of_file(
 ) -> xr.Dataset:
     """Return only the features called ``names`` of a recording that is in no store."""
     poses = read_poses(entry, cleaning, n_animals=n_animals)
-    return compute_features(poses, roles, names, length_unit=length_unit)
+    return compute_features(poses, roles, names, length_unit=length_unit, arena=entry.arena)
 
 
 def read_labels(entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:
@@ -191,10 +212,67 @@ def labeled_sequences(recording: PreparedRecording, study: Study, behavior: Beha
     return list(as_sequences(arrays, states))
 
 
-def open_features(recording: PreparedRecording) -> xr.Dataset:
-    """Return the stored features of a recording, lazily."""
-    store = RecordingStore(Path(recording.features.path).parent)
-    return store.open(recording.entry.name, "features", recording.key)
+def open_features(recording: PreparedRecording, names: Sequence[str] | None = None) -> xr.Dataset:
+    """Return stored features of a recording, lazily, in the order asked; by default all it was prepared with.
+
+    Raises
+    ------
+    FeatureError
+        If the recording was prepared without one of them.
+    """
+    asked = _prepared_features(recording, names)
+    return _store_of(recording).open(recording.entry.name, _FEATURES, recording.key, asked)
+
+
+def refer_features(recording: PreparedRecording, names: Sequence[str]) -> StoredGroup:
+    """Return the reference of some features of a recording, whose digest tells whether any of these has changed.
+
+    Raises
+    ------
+    FeatureError
+        If the recording was prepared without one of them.
+    """
+    asked = _prepared_features(recording, names)
+    return _store_of(recording).refer(recording.entry.name, _FEATURES, recording.key, asked)
+
+
+def _stored_poses(store: RecordingStore, entry: RecordingEntry, study: Study, pose_sha256: str) -> str:
+    """Return the key of the recording's cleaned poses, which are in the store now if they were not before."""
+    n_animals = animals_needed(study.behaviors)
+    read_as = [CORE_VERSION, study.tracker, pose_sha256, entry.name, entry.fps, entry.scale_mm_per_px, n_animals]
+    key = digest(_POSES, read_as, study.cleaning)
+    if store.find(entry.name, _POSES, key, dict.fromkeys(_POSE_VARIABLES, key)) != _POSE_VARIABLES:
+        store.write(entry.name, _POSES, key, read_poses(entry, study.cleaning, n_animals=n_animals))
+    return key
+
+
+def _asked_features(
+    entry: RecordingEntry, study: Study, n_animals: int, names: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the features to have in the order of the catalog: the same features are the same input of a search."""
+    asked = study.features if names is None else names
+    if asked is None:
+        return available_features(study.roles, n_animals, entry.arena)
+    known = available_features(study.roles, n_animals, entry.arena, offered_only=False)
+    # What this recording cannot have stays among them: computing it says what is wrong.
+    return (*(name for name in known if name in asked), *(name for name in asked if name not in known))
+
+
+def _prepared_features(recording: PreparedRecording, names: Sequence[str] | None) -> tuple[str, ...]:
+    prepared = recording.features.names
+    absent = [name for name in names or () if name not in prepared]
+    if absent:
+        raise FeatureError(
+            found=f"no {', '.join(absent)}",
+            expected=f"features this recording was prepared with: {', '.join(prepared)}",
+            where=recording.entry.name,
+            remedy="name every feature that programs need in the study",
+        )
+    return prepared if names is None else tuple(names)
+
+
+def _store_of(recording: PreparedRecording) -> RecordingStore:
+    return RecordingStore(Path(recording.features.path).parent)
 
 
 def _read_label_file(path: Path, entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:

@@ -1,47 +1,39 @@
-"""Zarr v3 store: one group per recording, in it one group per stage, named by what it was computed from.
+"""Zarr v3 store: one group per recording, in it one group per stage, named by what its variables share.
 
 ::
 
     <root>/<recording>.zarr/zarr.json               empty group
-    <root>/<recording>.zarr/poses-0123456789ab/     dataset of the stage ``poses``
-    <root>/<recording>.zarr/features-ba9876543210/  dataset of the stage ``features``
+    <root>/<recording>.zarr/poses-0123456789ab/     variables of the stage ``poses``
+    <root>/<recording>.zarr/features-ba9876543210/  variables of the stage ``features``, as far as anyone asked
 
 Plain xarray reads a stage, ``xr.open_zarr(path, group="poses-0123456789ab", consolidated=False, chunks=None)``, or the
-whole recording, ``xr.open_datatree(path, engine="zarr", consolidated=False)``. Arrays are chunked along time only.
-Floats have the fill value NaN and no CF ``_FillValue``, so that nothing is masked or rescaled on reading; strings have
-the data type ``string`` (variable length), the only text type with a Zarr v3 specification. Each stage's attributes
-carry the content digest, the key and a digest of the stage's files, written last.
-
-References
-----------
-Zarr v3 core specification, https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html
+whole recording, ``xr.open_datatree(path, engine="zarr", consolidated=False)``. What makes a variable complete and
+undamaged is its seal, see :mod:`nsp_adapters.zarr_group`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Hashable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from nsp_adapters.atomic import KEY_LENGTH, atomic_directory, atomic_write_text, file_name, prune_older_keys
-from nsp_adapters.manifest import file_sha256
-from nsp_core.errors import MissingFileError
-from nsp_core.provenance import dataset_digest, digest
+from nsp_adapters.atomic import (
+    KEY_LENGTH,
+    atomic_write_text,
+    file_name,
+    move_directory,
+    prune_older_keys,
+    temporary_directory,
+)
+from nsp_adapters.zarr_group import METADATA, Seal, is_intact, open_group, read_seal, write_group
+from nsp_core.errors import MissingFileError, OutputError
+from nsp_core.provenance import combine_digests
 from nsp_core.storage import StoredGroup
 
-__all__ = ["CHUNK_FRAMES", "RecordingStore"]
+__all__ = ["RecordingStore"]
 
-CHUNK_FRAMES = 16_384
-
-_METADATA = "zarr.json"
 _EMPTY_GROUP = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
-# Flat attributes of plain text: a dataset opened with plain xarray can be saved as netCDF as it is.
-_KEY, _CONTENT, _FILES, _ORDER = "nsp_key", "nsp_content_digest", "nsp_files_digest", "nsp_variables"
-_OWN_ATTRIBUTES = {_KEY, _CONTENT, _FILES, _ORDER}
 
 
 class RecordingStore:
@@ -56,129 +48,166 @@ class RecordingStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, recording: str, stage: str, key: str) -> StoredGroup | None:
-        """Return the reference of a stored stage, or None if it is absent, incomplete or damaged.
+    def find(self, recording: str, stage: str, key: str, variable_keys: Mapping[str, str]) -> tuple[str, ...]:
+        """Return which of the variables ``name -> variable key`` are stored, complete and undamaged, in this order.
 
-        All of the stage's files are read and compared with the digest written with them: finding a stage costs as
-        much as reading it once, compressed.
+        The files of these variables and of their coordinates are read and compared with the digests written with
+        them: finding a variable costs as much as reading it once, compressed.
         """
         folder = self._folder(recording, stage, key)
-        try:
-            attributes = _group_metadata(folder)["attributes"]
-            intact = attributes[_KEY] == key and attributes[_FILES] == _files_digest(folder)
-        except (OSError, ValueError, KeyError, TypeError):
-            # Whatever is wrong with the metadata, the remedy is the same: compute the stage again.
-            return None
-        if not intact:
-            return None
-        n_frames = _open(folder).sizes["time"]
-        return StoredGroup(str(folder.parent), folder.name, attributes[_CONTENT], n_frames)
+        group = read_seal(folder)
+        if group is None or group.key != key or not is_intact(folder):
+            return ()
+        seals = {name: read_seal(folder / name) for name in variable_keys}
+        asked = {name: seal for name, seal in seals.items() if seal and seal.key == variable_keys[name]}
+        needed = {name for seal in asked.values() for name in seal.coordinates}
+        intact = {name for name in sorted(needed) if is_intact(folder / name)}
+        return tuple(
+            name
+            for name, seal in asked.items()
+            if intact.issuperset(seal.coordinates) and _agrees(folder, seal) and is_intact(folder / name)
+        )
 
-    def has(self, recording: str, stage: str, key: str) -> bool:
-        """Return whether this stage is stored, complete and undamaged; see :meth:`find` for the cost."""
-        return self.find(recording, stage, key) is not None
+    def write(
+        self,
+        recording: str,
+        stage: str,
+        key: str,
+        chunks: xr.Dataset | Iterable[xr.Dataset],
+        variable_keys: Mapping[str, str] | None = None,
+    ) -> StoredGroup:
+        """Add variables to a stage, each whole or not at all, and remove older keys of the same stage.
 
-    def write(self, recording: str, stage: str, key: str, dataset: xr.Dataset) -> StoredGroup:
-        """Store ``dataset``, all of it or nothing, and remove older keys of the same stage.
-
-        The same dataset always gives the same bytes. Attributes must be JSON values; a tuple or array among them is
-        read back as a list.
+        Variables of the same names are replaced, others stay untouched. The same variables always give the same bytes,
+        however their frames are cut into chunks and whichever is added first. Attributes must be JSON values; a tuple
+        or array among them is read back as a list.
 
         Parameters
         ----------
         recording, stage
             Names; the recording's may contain any character.
         key
-            Digest (64 hexadecimal digits) of everything the dataset was computed from.
-        dataset
-            Must have a dim ``time``. Strings may be of any string dtype and are read back as objects.
+            Digest (64 hexadecimal digits) of what attributes and coordinates of the stage were computed from.
+        chunks
+            One dataset, or consecutive chunks along ``time`` of which only a few are in memory at a time. ``time`` is
+            the first dim. Strings may be of any string dtype and are read back as objects.
+        variable_keys
+            Digest of what each variable was computed from beyond ``key``; by default ``key``.
 
         Raises
         ------
         OutputError
-            If the folder cannot be written or the disk is full; what was stored before stays.
+            If the folder cannot be written or the disk is full, or the stage holds other attributes or coordinates
+            under the same key; what was stored before stays.
+        ValueError
+            If the chunks do not belong together, see :func:`nsp_adapters.zarr_group.write_group`.
         """
         folder = self._folder(recording, stage, key)
-        portable = _with_object_strings(dataset).drop_encoding()
-        content = dataset_digest(portable)
         # Written beside the recording, not in it: xarray lists even hidden folders of a group as its members.
-        with atomic_directory(folder, aside=self.root) as temporary:
-            portable.to_zarr(temporary, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(portable))
-            _seal(temporary, {_KEY: key, _CONTENT: content, _ORDER: [str(name) for name in portable.data_vars]})
-            if not (folder.parent / _METADATA).exists():
-                atomic_write_text(folder.parent / _METADATA, _EMPTY_GROUP)
+        with temporary_directory(folder, aside=self.root) as fresh:
+            pieces = [chunks] if isinstance(chunks, xr.Dataset) else chunks
+            coordinates, names = write_group(fresh, pieces, key, variable_keys)
+            if not (folder.parent / METADATA).exists():
+                atomic_write_text(folder.parent / METADATA, _EMPTY_GROUP)
+            stored = read_seal(folder)
+            if stored is not None and stored.key == key and is_intact(folder):
+                _add(fresh, folder, coordinates, names)
+            else:
+                move_directory(fresh, folder)
         prune_older_keys(folder.parent, stage, key, aside=self.root)
-        return StoredGroup(str(folder.parent), folder.name, content, portable.sizes["time"])
+        return self.refer(recording, stage, key, names)
 
-    def open(self, recording: str, stage: str, key: str) -> xr.Dataset:
-        """Return a stored dataset, identical to the one written; its arrays are read when they are used.
+    def refer(self, recording: str, stage: str, key: str, names: Sequence[str]) -> StoredGroup:
+        """Return the reference of stored variables; only their metadata are read.
 
         Raises
         ------
         MissingFileError
-            If the stage was never written, or replaced by one of another key.
+            If one of them was never written or is of another key.
         """
         folder = self._folder(recording, stage, key)
-        if not (folder / _METADATA).is_file():
-            raise MissingFileError(
-                found="no such group",
-                expected=f"the stage '{stage}' of recording {recording}",
-                where=str(folder),
-                remedy="run the stage again: its inputs or settings have changed, or the store was moved",
-            )
-        return _open(folder)
+        group, seals, coordinates = self._sealed(folder, recording, stage, names)
+        contents = {name: seal.content for name, seal in seals.items()}
+        lengths = [seal.n_frames for seal in seals.values() if seal.n_frames is not None]
+        content = combine_digests(group.attributes, coordinates, contents)
+        return StoredGroup(str(folder.parent), folder.name, content, max(lengths, default=0), tuple(names))
+
+    def open(self, recording: str, stage: str, key: str, names: Sequence[str] | None = None) -> xr.Dataset:
+        """Return stored variables, identical to those written, in the order asked; by default all, in that of names.
+
+        Coordinates on dims that none of them has are left out. Arrays are read when they are used.
+
+        Raises
+        ------
+        MissingFileError
+            If one of them was never written, or the stage was replaced by one of another key.
+        """
+        folder = self._folder(recording, stage, key)
+        asked = _variables(folder) if names is None else names
+        _, _, coordinates = self._sealed(folder, recording, stage, asked)
+        return open_group(folder, asked, coordinates)
+
+    def _sealed(
+        self, folder: Path, recording: str, stage: str, names: Iterable[str]
+    ) -> tuple[Seal, dict[str, Seal], dict[str, str]]:
+        """Return the seal of the group, those of the variables, and the content digests of their coordinates."""
+        group = read_seal(folder)
+        if group is None:
+            raise _missing("no such group", f"the stage '{stage}' of recording {recording}", folder)
+        seals = {name: read_seal(folder / name) for name in names}
+        sealed = {name: seal for name, seal in seals.items() if seal and seal.key is not None and _agrees(folder, seal)}
+        absent = [name for name in seals if name not in sealed]
+        if absent:
+            wanted = f"it in the stage '{stage}' of recording {recording}"
+            raise _missing(f"no variable {', '.join(absent)}", wanted, folder)
+        coordinates = {name: content for seal in sealed.values() for name, content in seal.coordinates.items()}
+        return group, sealed, coordinates
 
     def _folder(self, recording: str, stage: str, key: str) -> Path:
         return self.root / f"{file_name(recording)}.zarr" / f"{stage}-{key[:KEY_LENGTH]}"
 
 
-def _open(folder: Path) -> xr.Dataset:
-    stored = xr.open_zarr(folder, consolidated=False, chunks=None, decode_times=False)
-    # Zarr lists arrays in the order of the file system; whoever loops over features expects the order written.
-    variables = {name: stored.variables[name] for name in stored.attrs[_ORDER]}
-    attributes = {name: value for name, value in stored.attrs.items() if name not in _OWN_ATTRIBUTES}
-    return _with_object_strings(xr.Dataset(variables, coords=stored.coords, attrs=attributes))
+def _add(fresh: Path, folder: Path, coordinates: Iterable[str], names: Iterable[str]) -> None:
+    """Move the arrays of a fresh group into a stored one of the same key, coordinates first."""
+    new, stored = read_seal(fresh), read_seal(folder)
+    if new != stored:
+        raise _contradiction("other attributes", folder)
+    for name in coordinates:
+        if is_intact(folder / name):
+            if read_seal(folder / name) != read_seal(fresh / name):
+                raise _contradiction(f"another coordinate {name}", folder)
+        else:
+            move_directory(fresh / name, folder / name)
+    for name in names:
+        move_directory(fresh / name, folder / name)
 
 
-def _with_object_strings(dataset: xr.Dataset) -> xr.Dataset:
-    texts = {name: variable for name, variable in dataset.variables.items() if variable.dtype.kind in "UT"}
-    return dataset.assign({name: variable.astype(object) for name, variable in texts.items()}) if texts else dataset
+def _agrees(folder: Path, seal: Seal) -> bool:
+    """Return whether the coordinates in ``folder`` are those a variable was written with."""
+    stored = {name: read_seal(folder / name) for name in seal.coordinates}
+    return all(found is not None and found.content == seal.coordinates[name] for name, found in stored.items())
 
 
-def _encoding(dataset: xr.Dataset) -> dict[Hashable, dict[str, Any]]:
-    encoding: dict[Hashable, dict[str, Any]] = {}
-    for name, variable in dataset.variables.items():
-        encoding[name] = {}
-        if variable.dims:
-            # Zarr refuses chunks of length 0, which an empty dim would ask for.
-            sizes = {dim: max(size, 1) for dim, size in variable.sizes.items()}
-            encoding[name]["chunks"] = tuple(min(n, CHUNK_FRAMES) if dim == "time" else n for dim, n in sizes.items())
-        if np.issubdtype(variable.dtype, np.floating):
-            encoding[name] |= {"fill_value": float("nan"), "_FillValue": None}
-    return encoding
+def _variables(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    seals = {path.name: read_seal(path) for path in folder.iterdir()}
+    return sorted(name for name, seal in seals.items() if seal and seal.key is not None and _agrees(folder, seal))
 
 
-def _seal(folder: Path, attributes: dict[str, object]) -> None:
-    metadata = _group_metadata(folder)
-    metadata["attributes"] |= attributes
-    _write_metadata(folder, metadata)
-    metadata["attributes"][_FILES] = _files_digest(folder)
-    _write_metadata(folder, metadata)
+def _missing(found: str, expected: str, folder: Path) -> MissingFileError:
+    return MissingFileError(
+        found=found,
+        expected=expected,
+        where=str(folder),
+        remedy="run the stage again: its inputs or settings have changed, or the store was moved",
+    )
 
 
-def _group_metadata(folder: Path) -> dict[str, Any]:
-    metadata: dict[str, Any] = json.loads((folder / _METADATA).read_bytes())
-    return metadata
-
-
-def _write_metadata(folder: Path, metadata: dict[str, Any]) -> None:
-    (folder / _METADATA).write_text(json.dumps(metadata, indent=2), encoding="utf-8", newline="\n")
-
-
-def _files_digest(folder: Path) -> str:
-    """Return the digest of all files of a stage; of its own metadata, without the attribute that holds the digest."""
-    metadata = _group_metadata(folder)
-    metadata["attributes"].pop(_FILES, None)
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    del files[_METADATA]
-    return digest(metadata, {name: file_sha256(path) for name, path in files.items()})
+def _contradiction(what: str, folder: Path) -> OutputError:
+    return OutputError(
+        found=f"{what} than those stored under the same key",
+        expected="the same",
+        where=str(folder),
+        remedy="delete this folder, it is computed again: another version of the software wrote it",
+    )

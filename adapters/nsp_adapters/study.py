@@ -1,8 +1,9 @@
 """Study files: TOML in, a checked and resolved :class:`nsp_core.study.Study` out.
 
-A study file has the tables ``[study]``, ``[tracking]``, ``[roles]``, ``[cleaning]``, ``[labels]``, ``[search]`` and the
-blocks ``[[recordings]]`` and ``[[behaviors]]``; their keys stand in :mod:`nsp_adapters.study_schema`. File names are
-relative to ``data``, which is relative to the study file; ``${NAME}`` in a file name means an environment variable.
+A study file has the tables ``[study]``, ``[tracking]``, ``[roles]``, ``[arena]``, ``[cleaning]``, ``[features]``,
+``[labels]``, ``[search]`` and the blocks ``[[recordings]]`` and ``[[behaviors]]``; their keys stand in
+:mod:`nsp_adapters.study_schema`. File names are relative to ``data``, which is relative to the study file; ``${NAME}``
+in a file name means an environment variable.
 
 ``poses`` are file patterns (``*``, ``?``, ``[...]``, ``**``), of which every match is a recording; ``files`` are files
 that need not exist, since a missing one is a problem of that recording only. A recording is called what its file is
@@ -17,19 +18,12 @@ import glob
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nsp_adapters.study_schema import (
-    LabelsTable,
-    RecordingsTable,
-    RolesFile,
-    ScaleKeys,
-    StudyFile,
-    check_together,
-    checked_roles,
-    validated,
-)
+from nsp_adapters.study_arena import arenas_by_block, check_features
+from nsp_adapters.study_checks import check_together, checked_roles
+from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, ScaleKeys, StudyFile, validated
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, natural_order, nearest, read_toml, shown
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import MissingFileError
@@ -57,12 +51,17 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A recording found by the block at ``path``."""
+    """A recording found by the block of that index."""
 
     name: str
     file: Path
     block: RecordingsTable
-    path: TomlPath
+    index: int
+
+    @property
+    def path(self) -> TomlPath:
+        """The block's place in the file."""
+        return "recordings", self.index
 
     @property
     def source(self) -> TomlPath:
@@ -94,15 +93,20 @@ def read_study(path: Path, *, environment: Mapping[str, str]) -> Study:
     matches: list[_Match] = []
     notes: list[str] = []
     for index, block in enumerate(file.recordings):
-        of_block = _matches(block, ("recordings", index), folder, environment, problems)
+        of_block = _matches(block, index, folder, environment, problems)
         if not of_block and block.optional:
             notes.append(f"an optional block (line {problems.document.line(('recordings', index))}) matches no file")
         matches += of_block
     _check_names(matches, problems)
     check_together(file, problems)
     roles = checked_roles(file.roles, problems)
+    arenas = arenas_by_block(file, problems)
     problems.raise_any()
-    resolved = [(match, _entry(match, file, folder, environment, problems)) for match in matches]
+    resolved = [
+        (match, replace(_entry(match, file, folder, environment, problems), arena=arenas[match.index]))
+        for match in matches
+    ]
+    check_features(file, arenas, problems)
     _check_label_files(resolved, file, problems)
     notes += _check_leakage(resolved, file.study.allow_shared, problems)
     problems.raise_any()
@@ -139,6 +143,7 @@ def _study(
         labels=None if file.labels is None else _label_settings(file.labels),
         search=search,
         loud_notes=(*study_notes(recordings, roles, search), *notes),
+        features=None if file.features.use is None else tuple(file.features.use),
     )
 
 
@@ -174,21 +179,22 @@ def _expanded(text: str, at: TomlPath, environment: Mapping[str, str], problems:
 
 
 def _matches(
-    block: RecordingsTable, path: TomlPath, folder: Path, environment: Mapping[str, str], problems: Problems
+    block: RecordingsTable, index: int, folder: Path, environment: Mapping[str, str], problems: Problems
 ) -> list[_Match]:
     """Return the recordings of one block, in the order of their files."""
+    path: TomlPath = ("recordings", index)
     if (block.poses is None) == (block.files is None):
         problems.add(path, "[[recordings]] needs either poses (patterns) or files (which may be missing), not both")
         return []
     files: set[Path] = set()
-    for index, text in enumerate(block.poses or block.files or ()):
-        at = (*path, "poses" if block.poses else "files", index)
+    for position, text in enumerate(block.poses or block.files or ()):
+        at = (*path, "poses" if block.poses else "files", position)
         place = _expanded(text, at, environment, problems)
         found = {_tidy(folder / place)} if block.files else _matching(folder, place)
         if not found and not block.optional:
             problems.add(at, f"poses = {shown(text)} matches no file in {_nothing(folder, place)}")
         files |= found
-    matches = [_Match(_recording_name(block, path, file, problems), file, block, path) for file in sorted(files)]
+    matches = [_Match(_recording_name(block, path, file, problems), file, block, index) for file in sorted(files)]
     return _selected(matches, block, path, problems)
 
 

@@ -1,13 +1,12 @@
 """The tables and keys of a study file, and the sentence a user reads about each wrong one.
 
-A key's description is what the error says it expected, so documentation and messages cannot drift apart. After the keys
-themselves comes what several of them say together, as far as it needs no file.
+A key's description is what the error says it expected, so documentation and messages cannot drift apart. What several
+keys say together stands in :mod:`nsp_adapters.study_checks`.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
@@ -15,24 +14,23 @@ from pydantic_core import ErrorDetails
 
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, shown
 from nsp_core.labels import BehaviorKind
-from nsp_core.study import CORE_ROLES, LabelFormat, Observed, RecordingRole, Tracker
+from nsp_core.study import LabelFormat, Observed, RecordingRole, Tracker
 
 __all__ = [
+    "ArenaTable",
     "BehaviorTable",
+    "FeaturesTable",
     "LabelsTable",
     "RecordingsTable",
     "RolesFile",
     "ScaleKeys",
     "StudyFile",
     "TrackingTable",
-    "check_together",
-    "checked_roles",
     "table_title",
     "validated",
 ]
 
 _FileModel = TypeVar("_FileModel", bound=BaseModel)
-_ROLE = re.compile(r"[a-z][a-z0-9_]*")
 _BLOCKS = ("recordings", "behaviors")
 
 
@@ -83,12 +81,40 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
+Corner = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=2)]
+Corners = Annotated[list[Corner], Field(min_length=3)]
+
 _OBSERVED = '"labeled-span", "all", or a list of [start_s, stop_s] with 0 <= start_s < stop_s'
 _TEMPLATE = "text, in which {recording}, {stem} and {folder} may stand"
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CircleTable(_Table):
+    """``circle`` in an arena, in pixels."""
+
+    center: Annotated[Corner, Field(description="[x, y] in pixels")]
+    radius: Annotated[Positive, Field(description="pixels, a number above 0")]
+
+
+class ArenaTable(_Table):
+    """``[arena]`` for all recordings, or ``arena`` in a block for its own: the wall and the places in it, in pixels."""
+
+    outline: Annotated[Corners | None, Field(description="a list of corners [x, y] in pixels, at least three")] = None
+    circle: Annotated[CircleTable | None, Field(description="{ center = [x, y], radius = r } in pixels")] = None
+    rectangle: Annotated[
+        list[Corner] | None,
+        Field(min_length=2, max_length=2, description="two opposite corners [[x, y], [x, y]] in pixels"),
+    ] = None
+    regions: Annotated[
+        dict[str, Corners],
+        Field(description="three or more corners in pixels behind each name, as shelter = [[0, 0], [90, 0], [90, 60]]"),
+    ] = {}
+    objects: Annotated[
+        dict[str, Corner], Field(description="a point in pixels behind each name, as water = [20, 35]")
+    ] = {}
 
 
 class StudyTable(_Table):
@@ -140,6 +166,7 @@ class RecordingsTable(ScaleKeys):
     cage_id: Annotated[Name | None, Field(description=_TEMPLATE)] = None
     group: Annotated[Name | None, Field(description=_TEMPLATE)] = None
     observed: Annotated[Observed | None, PlainValidator(_observed), Field(description=_OBSERVED)] = None
+    arena: Annotated[ArenaTable | None, Field(description="a table with the keys of [arena]")] = None
     optional: Annotated[bool, Field(description="true or false")] = False
 
 
@@ -148,6 +175,14 @@ class CleaningTable(_Table):
 
     min_confidence: Annotated[NotNegative | None, Field(description="a number, 0 or above, or no such key")] = None
     max_gap_s: Annotated[NotNegative, Field(description="seconds, 0 or above")] = 0.5
+
+
+class FeaturesTable(_Table):
+    """``[features]``: what programs may be made of."""
+
+    use: Annotated[
+        list[Text] | None, Field(min_length=1, description='a list of feature names such as ["speed"], at least one')
+    ] = None
 
 
 class LabelsTable(_Table):
@@ -203,6 +238,8 @@ class StudyFile(RolesFile):
         Field(min_length=1, description="one or more blocks [[recordings]], in double brackets"),
     ]
     cleaning: Annotated[CleaningTable, Field(description="the table [cleaning], in single brackets")] = CleaningTable()
+    arena: Annotated[ArenaTable | None, Field(description="the table [arena], in single brackets")] = None
+    features: Annotated[FeaturesTable, Field(description="the table [features], in single brackets")] = FeaturesTable()
     labels: Annotated[LabelsTable | None, Field(description="the table [labels], in single brackets")] = None
     behaviors: Annotated[list[BehaviorTable], Field(description="blocks [[behaviors]], in double brackets")] = []
     search: Annotated[SearchTable, Field(description="the table [search], in single brackets")] = SearchTable()
@@ -212,10 +249,16 @@ _TABLES: dict[str, type[_Table]] = {
     "study": StudyTable,
     "tracking": TrackingTable,
     "recordings": RecordingsTable,
+    "arena": ArenaTable,
     "cleaning": CleaningTable,
+    "features": FeaturesTable,
     "labels": LabelsTable,
     "behaviors": BehaviorTable,
     "search": SearchTable,
+}
+_INNER: dict[tuple[type[_Table], str], type[_Table]] = {
+    (RecordingsTable, "arena"): ArenaTable,
+    (ArenaTable, "circle"): CircleTable,
 }
 
 
@@ -237,58 +280,46 @@ def validated(model: type[_FileModel], problems: Problems) -> _FileModel:
         raise AssertionError("a validation error without details") from e
 
 
-def check_together(file: StudyFile, problems: Problems) -> None:
-    """Report frame rates and scales left open, and labels or behaviors that contradict each other."""
-    _check_stated(file, problems)
-    _check_scale(file.tracking, ("tracking",), problems)
-    for index, block in enumerate(file.recordings):
-        _check_scale(block, ("recordings", index), problems)
-    _check_labels(file, problems)
-    _check_behaviors(file, problems)
-
-
-def checked_roles(roles: dict[str, list[str]], problems: Problems) -> dict[str, tuple[str, ...]]:
-    """Return the roles; names that no feature could refer to, and misspelled core roles, are problems."""
-    for role in roles:
-        near = closest(role, [core for core in CORE_ROLES if core not in roles])
-        if role not in CORE_ROLES and near:
-            problems.add(("roles", role), f"unknown role '{role}' in [roles], did you mean '{near}'?")
-        elif not _ROLE.fullmatch(role):
-            problems.add(
-                ("roles", role),
-                f"the role {shown(role)} in [roles] cannot stand in a program, expected a-z, 0-9 and _, a letter first",
-            )
-    return {role: tuple(keypoints) for role, keypoints in roles.items()}
-
-
 def table_title(name: str) -> str:
     """Return the header of a table: ``[study]``, ``[[recordings]]``."""
     return f"[[{name}]]" if name in _BLOCKS else f"[{name}]"
 
 
 def _sentence(model: type[BaseModel], path: TomlPath, details: ErrorDetails) -> str:
-    key, table = _key(path), str(path[0])
-    inside = f" in {table_title(table)}" if len(path) > 1 else ""
     if details["type"] == "extra_forbidden":
         return _unknown_key(model, path)
-    expected = _description(model, path)
+    title, table, keys = _innermost(path)
+    key = keys[-1] if keys else str(path[0])
+    expected = _description(model, path, table, keys)
+    inside = f" in {title}" if len(path) > 1 else ""
     if details["type"] == "missing":
-        subject = f"{key} is missing{inside}" if inside else f"{table_title(table)} is missing"
+        subject = f"{key} is missing{inside}" if inside else f"{title} is missing"
         return f"{subject}, expected {expected}"
     value = details["input"]
-    verb = "contains" if len(path) > 1 and isinstance(path[-1], int) and key != table else "="
+    verb = "contains" if keys and isinstance(path[-1], int) else "="
     return f"{key} {verb} {shown(value)}{inside}, expected {expected}{_meant(value, details)}"
 
 
-def _key(path: TomlPath) -> str:
-    """Return the key that ``path`` leads to or into; the name of the table where it leads to a whole table."""
-    return next((part for part in path[1:] if isinstance(part, str)), str(path[0]))
+def _innermost(path: TomlPath) -> tuple[str, type[_Table] | None, list[str]]:
+    """Return title and model of the innermost table that ``path`` leads into, and the keys that follow in it.
+
+    Where names are the user's own, as those of regions, the last key is such a name and the one before it the model's.
+    """
+    outer, keys = str(path[0]), [part for part in path[1:] if isinstance(part, str)]
+    title, table = table_title(outer), _TABLES.get(outer)
+    while len(keys) > 1:
+        inner = None if table is None else _INNER.get((table, keys[0]))
+        title = f"{keys[0]} of {title}"
+        if inner is None:
+            break
+        table, keys = inner, keys[1:]
+    return title, table, keys
 
 
-def _description(model: type[BaseModel], path: TomlPath) -> str:
-    key, table = _key(path), str(path[0])
-    fields = _TABLES[table].model_fields if table in _TABLES else {}
-    return (fields[key] if key in fields else model.model_fields[table]).description or ""
+def _description(model: type[BaseModel], path: TomlPath, table: type[_Table] | None, keys: list[str]) -> str:
+    fields = {} if table is None else table.model_fields
+    described = keys and fields.get(keys[0])
+    return (described or model.model_fields[str(path[0])]).description or ""
 
 
 def _meant(value: object, details: ErrorDetails) -> str:
@@ -302,9 +333,9 @@ def _unknown_key(model: type[BaseModel], path: TomlPath) -> str:
     key = str(path[-1])
     if len(path) == 1:
         return _unknown_at_top(model, key)
-    table = str(path[0])
-    found = f"unknown key '{key}' in {table_title(table)}"
-    siblings = _TABLES[table].model_fields
+    title, table, _ = _innermost(path)
+    found = f"unknown key '{key}' in {title}"
+    siblings = {} if table is None else table.model_fields
     near = closest(key, siblings)
     if near:
         return f"{found}, did you mean '{near}'?"
@@ -325,74 +356,3 @@ def _unknown_at_top(model: type[BaseModel], key: str) -> str:
 def _homes(model: type[BaseModel], key: str) -> str:
     tables = [name for name in model.model_fields if name in _TABLES and key in _TABLES[name].model_fields]
     return " or ".join(map(table_title, tables))
-
-
-def _check_stated(file: StudyFile, problems: Problems) -> None:
-    by_block = list(enumerate(file.recordings))
-    without_fps = [] if file.tracking.fps else [index for index, block in by_block if not block.fps]
-    without_scale = [] if file.tracking.states_scale else [index for index, block in by_block if not block.states_scale]
-    either = 'scale_mm_per_px = ... with its scale_source, or scale = "unknown"'
-    for key, stated, lacking in (("fps", "fps = ...", without_fps), ("scale", either, without_scale)):
-        if lacking:
-            lines = ", ".join(str(problems.document.line(("recordings", index))) for index in lacking)
-            where = f"in [tracking] or in the [[recordings]] of line {lines}"
-            problems.add(("tracking",), f"{key} is missing, expected {stated}, {where}")
-
-
-def _check_scale(keys: ScaleKeys, path: TomlPath, problems: Problems) -> None:
-    title = table_title(str(path[0]))
-    if keys.scale is not None and (keys.scale_mm_per_px is not None or keys.scale_source is not None):
-        problems.add((*path, "scale"), f'scale = "unknown" in {title} contradicts the scale stated beside it; keep one')
-    elif keys.scale_mm_per_px is not None and keys.scale_source is None:
-        problems.add(
-            (*path, "scale_mm_per_px"),
-            f'scale_mm_per_px in {title} needs scale_source beside it, as scale_source = "arena 500 mm wide"',
-        )
-    elif keys.scale_source is not None and keys.scale_mm_per_px is None:
-        problems.add((*path, "scale_source"), f"scale_source in {title} needs scale_mm_per_px beside it")
-
-
-def _check_labels(file: StudyFile, problems: Problems) -> None:
-    for index, block in enumerate(file.recordings):
-        path = ("recordings", index)
-        if block.labels is None and block.role != "infer":
-            problems.add(
-                path, f'[[recordings]] with role = "{block.role}" needs labels, the pattern of its label files'
-            )
-        if block.labels is not None and set(block.labels) & set("*?"):
-            problems.add(
-                (*path, "labels"),
-                f"labels = {shown(block.labels)} in [[recordings]] names one file per recording; write {{recording}}, "
-                "{stem} or {folder} for what differs, not * or ?",
-            )
-        if block.labels is not None and file.labels is None:
-            problems.add((*path, "labels"), "[labels] is missing, expected format = ... to read these label files")
-    if file.labels is None:
-        return
-    if file.labels.format == "caltech" and file.labels.stream is None:
-        problems.add(("labels",), 'format = "caltech" needs stream, the one that holds the behaviors, as stream = "S1"')
-    for key in ("stream", "unscored_stream"):
-        if file.labels.format == "bout-csv" and getattr(file.labels, key) is not None:
-            problems.add(("labels", key), f'{key} in [labels] means nothing for format = "bout-csv"; remove it')
-
-
-def _check_behaviors(file: StudyFile, problems: Problems) -> None:
-    if not file.behaviors and any(block.role != "infer" for block in file.recordings):
-        problems.add((), "[[behaviors]] is missing, expected a block with name and kind for each behavior")
-    first: dict[str, int] = {}
-    for index, behavior in enumerate(file.behaviors):
-        at = ("behaviors", index, "name")
-        same = first.setdefault(behavior.name, index)
-        if same != index:
-            line = problems.document.line(("behaviors", same, "name"))
-            problems.add(at, f"behavior {shown(behavior.name)} is already stated at line {line}; keep one")
-        if file.labels is None:
-            continue
-        if behavior.name in file.labels.unscored:
-            problems.add(at, f"behavior {shown(behavior.name)} is also in unscored of [labels]; it cannot be both")
-        if behavior.kind == "directed" and file.labels.format == "caltech":
-            problems.add(
-                ("behaviors", index, "kind"),
-                f'{shown(behavior.name)} is directed, but format = "caltech" does not say who acts on whom, '
-                'expected kind = "undirected" or labels that name agent and target',
-            )

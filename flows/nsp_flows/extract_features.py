@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -18,7 +19,9 @@ __all__ = ["extract_features"]
 
 
 @flow(name="extract-features", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]  # untyped upstream
-def extract_features(study_file: Path, out: Path) -> tuple[list[PreparedRecording], list[Failure]]:
+def extract_features(
+    study_file: Path, out: Path, names: Sequence[str] | None = None
+) -> tuple[list[PreparedRecording], list[Failure]]:
     """Compute what is missing or out of date, and return a reference per recording, and the failures.
 
     Parameters
@@ -27,7 +30,9 @@ def extract_features(study_file: Path, out: Path) -> tuple[list[PreparedRecordin
         The study (TOML).
     out
         Output folder; features go to ``recordings/<recording>.zarr`` in it.
+    names
+        Features to have; None for those the study names or, where it names none, all that the catalog offers.
     """
     study = read_study(study_file, environment=os.environ)
-    futures = [extract.submit(entry, study, out) for entry in study.recordings]
+    futures = [extract.submit(entry, study, out, names) for entry in study.recordings]
     return collect("extract features", [entry.name for entry in study.recordings], futures)

@@ -11,6 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from nsp_adapters.inference import EthogramTables, assemble_tables
 from nsp_adapters.outputs import Failure
+from nsp_adapters.programs import read_program
 from nsp_flows.collect import collect
 from nsp_flows.extract_features import extract_features
 from nsp_tasks.recordings import infer
@@ -33,7 +34,8 @@ def infer_ethogram(
     out
         Output folder; tables go to ``ethograms`` in it.
     """
-    prepared, _ = extract_features(study_file, out)
+    features = [name for path in program_files for name in read_program(path).features]
+    prepared, _ = extract_features(study_file, out, list(dict.fromkeys(features)) or None)
     futures = [infer.submit(program_files, recording, out) for recording in prepared if program_files]
     parts, failures = collect(
         "infer ethograms", [recording.entry.name for recording in prepared][: len(futures)], futures

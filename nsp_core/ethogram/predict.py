@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
-from nsp_core.dsl.ast import feature_names
 from nsp_core.dsl.semantics import predict
 from nsp_core.dsl.typecheck import check_program
 from nsp_core.ethogram.tables import bout_table, concat_bouts, frame_table
@@ -13,15 +12,7 @@ from nsp_core.features import feature_sequences
 from nsp_core.program import ProgramArtifact
 from nsp_core.sequences import as_sequences, units_of
 
-__all__ = ["features_needed", "predict_tables"]
-
-
-def features_needed(artifact: ProgramArtifact) -> tuple[str, ...]:
-    """Return the catalog names of the features a program refers to.
-
-    ``speed[agent]`` and ``speed[higher]`` are both made of the feature ``speed``.
-    """
-    return tuple(dict.fromkeys(name.split("[")[0] for name in feature_names(artifact.condition)))
+__all__ = ["predict_tables"]
 
 
 def predict_tables(artifact: ProgramArtifact, features: xr.Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -43,7 +34,7 @@ def predict_tables(artifact: ProgramArtifact, features: xr.Dataset) -> tuple[pd.
     """
     behavior = artifact.behavior
     recording, fps = str(features.attrs["recording"]), float(features.attrs["fps"])
-    needed = features[[name for name in features_needed(artifact) if name in features]]
+    needed = features[[name for name in artifact.features if name in features]]
     bouts, frames = [], []
     for array in feature_sequences(needed, behavior.kind):
         (sequence,) = as_sequences(array, None)

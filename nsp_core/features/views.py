@@ -76,8 +76,9 @@ def feature_sequence(features: xr.Dataset, kind: BehaviorKind, individual: str, 
     Raises
     ------
     FeatureError
-        If no feature fits the kind.
+        If no feature fits the kind, or one is a circular angle, which programs have no words for.
     """
+    _refuse_circular(features)
     if kind == "solitary":
         columns = list(_solitary_columns(features, individual))
     else:
@@ -168,3 +169,14 @@ def _dyad_columns(features: xr.Dataset, agent: str, target: str, *, undirected: 
 
 def _recording(features: xr.Dataset) -> str:
     return str(features.attrs.get("recording", "features"))
+
+
+def _refuse_circular(features: xr.Dataset) -> None:
+    for name, variable in features.data_vars.items():
+        if variable.attrs.get("circular"):
+            raise FeatureError(
+                found=f"the feature {name}, an angle that wraps from pi to -pi",
+                expected="features of which means and thresholds make sense",
+                where=_recording(features),
+                remedy="leave it out; facing_angle and turning_speed say the same without a side",
+            )

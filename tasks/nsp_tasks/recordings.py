@@ -17,9 +17,9 @@ __all__ = ["check_labels", "extract", "infer"]
 
 
 @task(name="extract-recording", retries=2, retry_delay_seconds=RETRY_DELAYS_S, retry_condition_fn=is_transient)
-def extract(entry: RecordingEntry, study: Study, out: Path) -> PreparedRecording:
-    """Return the reference of a recording's features."""
-    return extract_recording(entry, study, out / "recordings")
+def extract(entry: RecordingEntry, study: Study, out: Path, names: Sequence[str] | None = None) -> PreparedRecording:
+    """Return the reference of a recording's features, of those called ``names`` if any are."""
+    return extract_recording(entry, study, out / "recordings", names)
 
 
 @task(name="check-labels", retries=2, retry_delay_seconds=RETRY_DELAYS_S, retry_condition_fn=is_transient)

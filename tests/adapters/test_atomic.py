@@ -18,8 +18,10 @@ from nsp_adapters.atomic import (
     atomic_write_bytes,
     atomic_write_text,
     file_name,
+    move_directory,
     prune_older_keys,
     sweep_stale,
+    temporary_directory,
 )
 from nsp_core.errors import MissingFileError, OutputError
 
@@ -52,6 +54,20 @@ def test_an_interrupted_file_leaves_the_old_one(tmp_path: Path) -> None:
         die_writing(temporary)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["bouts.csv"]
+
+
+def test_parts_of_a_folder_move_into_another_and_the_rest_vanishes(tmp_path: Path) -> None:
+    (tmp_path / "features" / "speed").mkdir(parents=True)
+    (tmp_path / "features" / "speed" / "old").write_text("complete")
+    with temporary_directory(tmp_path / "features", aside=tmp_path) as temporary:
+        for name in ("speed", "bend", "half"):
+            (temporary / name).mkdir()
+            (temporary / name / "new").write_text("complete")
+        for name in ("speed", "bend"):
+            move_directory(temporary / name, tmp_path / "features" / name)
+    assert names(tmp_path) == ["features"]
+    assert names(tmp_path / "features") == ["bend", "speed"]
+    assert names(tmp_path / "features" / "speed") == ["new"]
 
 
 def test_an_interrupted_folder_leaves_the_old_one(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from nsp_adapters.recordings import PreparedRecording, extract_recording
 from nsp_adapters.study import read_study
 from nsp_adapters.tables import iterate_frame_tables, read_bout_table
 from nsp_core.dsl.text import parse_program
-from nsp_core.errors import MissingFileError, NspError, UnitError
+from nsp_core.errors import FeatureError, MissingFileError, NspError, UnitError
 from nsp_core.labels import Behavior
 from nsp_core.program import ProgramArtifact
 from nsp_core.simulate import APPROACH_RULE, CONTACT_RULE
@@ -144,6 +144,32 @@ def test_another_program_replaces_the_part(
     assert other.name != part.name
     assert list((folder / "parts").iterdir()) == [other]
     assert set(bouts_of(other)["behavior"]) == {"rest"}
+
+
+def test_only_the_features_that_programs_name_are_read_and_decide_about_the_part(
+    programs: dict[str, ProgramArtifact], study: Study, recordings: list[PreparedRecording], tmp_path: Path
+) -> None:
+    chosen = [programs["contact"], programs["rest"]]
+    needed = {name for program in chosen for name in program.features}
+    few = extract_recording(recordings[0].entry, study, tmp_path / "store", sorted(needed))
+    part = infer_recording(chosen, few, tmp_path)
+    more = extract_recording(recordings[0].entry, study, tmp_path / "store")
+    for array in (tmp_path / "store").glob("sim01.zarr/features-*/*"):
+        if array.name not in {"time", "individual", "target", *needed, "zarr.json"}:
+            shutil.rmtree(array)
+    written = (part / "bouts.parquet").stat().st_mtime_ns
+    assert infer_recording(chosen, more, tmp_path) == part
+    assert (part / "bouts.parquet").stat().st_mtime_ns == written
+    frames = frames_of(infer_recording(chosen, more, tmp_path / "again"))
+    pd.testing.assert_frame_equal(frames, frames_of(part))
+
+
+def test_a_program_whose_features_were_not_prepared_is_refused(
+    programs: dict[str, ProgramArtifact], study: Study, tmp_path: Path
+) -> None:
+    prepared = extract_recording(study.recordings[0], study, tmp_path / "store", ["bend"])
+    with pytest.raises(FeatureError, match=r"sim01: found no .*; name every feature that programs need in the study"):
+        infer_recording([programs["contact"]], prepared, tmp_path)
 
 
 def test_a_damaged_part_is_computed_again(

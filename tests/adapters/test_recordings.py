@@ -20,12 +20,16 @@ from nsp_adapters.recordings import (
     open_features,
     read_labels,
     read_poses,
+    refer_features,
 )
 from nsp_adapters.simulated import simulate_recording
 from nsp_adapters.study import read_study
+from nsp_core.arena import Arena
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import FeatureError, FormatError, LabelError, MissingFileError, NspError, PoseError
+from nsp_core.features import available_features, compute_features
 from nsp_core.labels import Behavior
+from nsp_core.provenance import dataset_digest
 from nsp_core.study import LabelSettings, RecordingEntry, Study
 
 CALTECH = """Caltech Behavior Annotator - Annotation File
@@ -89,6 +93,19 @@ def only(individual: str) -> Callable[[list[list[str]]], list[list[str]]]:
     return edit
 
 
+def written(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return what changes whenever a file of the store is written anew."""
+    paths = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {name: (found.st_ino, found.st_mtime_ns) for name, found in paths.items()}
+
+
+def rewritten(before: dict[str, tuple[int, int]], folder: Path) -> set[str]:
+    """Return the stages and arrays of the store that hold files written since ``before``."""
+    changed = {name for name, state in written(folder).items() if before.get(name) != state}
+    places = [Path(name).parts[1:3] for name in changed]
+    return {f"{stage.partition('-')[0]}/{array}" for stage, array in places}
+
+
 def times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
@@ -144,15 +161,87 @@ def test_other_labels_behaviors_and_seeds_keep_the_features(study: Study, prepar
     assert extract_recording(prepared.entry, other, Path(prepared.features.path).parent) == prepared
 
 
-def test_a_damaged_store_is_computed_again_to_the_same_bytes(
-    study: Study, prepared: PreparedRecording, tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]
+def test_only_the_features_asked_are_computed_to_the_same_bits_as_in_memory(study: Study, tmp_path: Path) -> None:
+    names = ["nose_to_nose", "speed"]
+    prepared = extract_recording(study.recordings[0], study, tmp_path, names)
+    assert prepared.features.names == ("speed", "nose_to_nose"), "in the order of the catalog"
+    poses = read_poses(study.recordings[0], study.cleaning, n_animals=2)
+    expected = compute_features(poses, study.roles, prepared.features.names, length_unit="mm")
+    xr.testing.assert_identical(open_features(prepared), expected)
+    assert prepared.features.digest == dataset_digest(expected)
+    arrays = {path.name for path in tmp_path.glob("sim01.zarr/features-*/*") if path.is_dir()}
+    assert arrays == {"time", "individual", "target", *names}
+
+
+def test_the_study_says_which_features_and_else_the_catalog_does(study: Study, tmp_path: Path) -> None:
+    entry = study.recordings[0]
+    chosen = replace(study, features=("nose_to_nose", "bend"))
+    assert extract_recording(entry, chosen, tmp_path).features.names == ("bend", "nose_to_nose")
+    assert extract_recording(entry, study, tmp_path).features.names == available_features(study.roles, 2)
+
+
+def test_one_more_feature_computes_that_one_and_changes_no_reference(study: Study, tmp_path: Path) -> None:
+    entry = study.recordings[0]
+    two = extract_recording(entry, replace(study, features=("speed", "nose_to_nose")), tmp_path)
+    before = written(tmp_path)
+    three = extract_recording(entry, replace(study, features=("bend", "speed", "nose_to_nose")), tmp_path)
+    assert rewritten(before, tmp_path) == {"features/bend"}
+    assert three.features.digest != two.features.digest
+    assert three.features.names == ("speed", "bend", "nose_to_nose")
+    assert refer_features(three, ["speed", "nose_to_nose"]) == two.features
+    assert extract_recording(entry, replace(study, features=("nose_to_nose", "speed")), tmp_path) == two
+    assert rewritten(before, tmp_path) == {"features/bend"}
+
+
+def test_another_arena_computes_only_what_the_arena_bounds(study: Study, tmp_path: Path) -> None:
+    wide, narrow = (Arena(((0, 0), (side, 0), (side, side), (0, side))) for side in (900, 800))
+    chosen = replace(study, features=("speed", "wall_distance"))
+    first = extract_recording(replace(study.recordings[0], arena=wide), chosen, tmp_path)
+    before = written(tmp_path)
+    second = extract_recording(replace(study.recordings[0], arena=narrow), chosen, tmp_path)
+    assert rewritten(before, tmp_path) == {"features/wall_distance"}
+    assert second.key == first.key
+    assert second.features.digest != first.features.digest
+    assert "wall_distance" in extract_recording(second.entry, study, tmp_path).features.names
+
+
+def test_a_feature_that_cannot_be_computed_leaves_those_there_are(study: Study, tmp_path: Path) -> None:
+    entry = study.recordings[0]
+    prepared = extract_recording(entry, study, tmp_path, ["speed"])
+    before = written(tmp_path)
+    for name, message in (("wall_distance", "arena"), ("spead", "did you mean 'speed'")):
+        with pytest.raises(FeatureError, match=message):
+            extract_recording(entry, study, tmp_path, ["speed", name])
+    assert written(tmp_path) == before
+    assert extract_recording(entry, study, tmp_path, ["speed"]) == prepared
+
+
+def test_a_feature_the_recording_was_not_prepared_with_is_refused(study: Study, tmp_path: Path) -> None:
+    prepared = extract_recording(study.recordings[0], study, tmp_path, ["speed", "bend"])
+    assert list(open_features(prepared, ["bend"]).data_vars) == ["bend"]
+    for use in (open_features, refer_features):
+        with pytest.raises(
+            FeatureError, match=r"sim01: found no nose_to_nose, expected features .*: speed, bend; name"
+        ):
+            use(prepared, ["speed", "nose_to_nose"])
+
+
+@pytest.mark.parametrize("damaged", ["features/speed", "features/time", "poses/position"])
+def test_what_is_damaged_is_computed_again_to_the_same_bytes_and_nothing_else(
+    study: Study, tmp_path: Path, contents: Callable[[Path], dict[str, bytes]], damaged: str
 ) -> None:
-    folder = Path(shutil.copytree(Path(prepared.features.path).parent, tmp_path / "store"))
-    sound = contents(folder)
-    chunk = next(path for path in folder.glob("sim01.zarr/features-*/speed/c/**/*") if path.is_file())
+    entry = study.recordings[0]
+    prepared = extract_recording(entry, study, tmp_path, ["speed", "bend"])
+    sound, before = contents(tmp_path), written(tmp_path)
+    stage, array = damaged.split("/")
+    chunk = next(path for path in tmp_path.glob(f"sim01.zarr/{stage}-*/{array}/c/**/*") if path.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1])
-    extract_recording(prepared.entry, study, folder)
-    assert contents(folder) == sound
+    assert extract_recording(entry, study, tmp_path, ["speed", "bend"]) == prepared
+    assert contents(tmp_path) == sound
+    both = {f"{stage}/speed", f"{stage}/bend"}
+    expected = {"features/speed": {damaged}, "features/time": {damaged, *both}}
+    again = rewritten(before, tmp_path)
+    assert again == expected.get(damaged, {"poses/position", "poses/confidence"})
 
 
 def test_without_a_scale_all_lengths_are_body_lengths(study: Study, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_an_artifact_says_what_a_reader_asks_first() -> None:
     assert values["text"] == ARTIFACT.text == TEXT
     assert values["complexity"] == 6
     assert values["behavior"] == {"name": "sniffing", "kind": "directed"}
-    assert values["feature_catalog"] == catalog_digest()
+    assert values["feature_catalog"] == catalog_digest(ARTIFACT.features)
     assert values["dsl_fingerprint"] == dsl_fingerprint()
 
 
@@ -131,11 +131,22 @@ def test_a_file_that_is_no_program_is_refused() -> None:
         from_json({"fps": 30}, where="poses.json")
 
 
-def test_a_program_in_the_words_of_another_feature_catalog_is_refused() -> None:
+def test_a_program_whose_features_meant_something_else_is_refused() -> None:
     with pytest.raises(ProgramError, match="run it with the version that wrote it, or synthesize it again") as caught:
         from_json(stored(feature_catalog="0123456789abcdef"))
-    assert caught.value.found == "a program written in feature catalog 0123456789ab"
-    assert catalog_digest()[:12] in caught.value.expected
+    assert "were defined otherwise, by the catalog entries 0123456789ab" in caught.value.found
+    assert catalog_digest(ARTIFACT.features)[:12] in caught.value.expected
+
+
+def test_features_are_named_once_without_whose_they_are() -> None:
+    text = "either(mean(speed[agent], 1 s) > 2 mm/s or speed[higher] < 1 mm/s) and nose_to_nose < 9 mm"
+    artifact = replace(ARTIFACT, condition=parse_program(text))
+    assert artifact.features == ("speed", "nose_to_nose")
+
+
+def test_a_program_in_features_of_somebody_elses_keeps_their_names() -> None:
+    artifact = replace(ARTIFACT, condition=parse_program("wing_angle < 2 rad"))
+    assert from_json(to_json(artifact)) == artifact
 
 
 @pytest.mark.parametrize("field", ["text", "behavior", "roles", "cleaning", "length_reference"])

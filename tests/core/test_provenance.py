@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsp_core.provenance import dataset_digest, digest
+from nsp_core.provenance import VariableDigest, combine_digests, dataset_digest, digest
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary())
 PLAIN = st.recursive(
@@ -136,6 +137,33 @@ def test_a_long_dataset_is_hashed_block_by_block_without_missing_a_frame() -> No
     assert dataset_digest(last_frame_differs) != dataset_digest(long)
     text = xr.Dataset({"note": ("time", np.full(40_000, "x", dtype=object))})
     assert dataset_digest(text) == dataset_digest(text.copy(deep=True))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=4))
+def test_a_variable_has_one_digest_however_it_is_cut(ends: list[int]) -> None:
+    dataset = tracks().assign(note=("time", ["a", "bc", "", "é", "a"]))
+    parts = {}
+    for name in dataset.variables:
+        variable = dataset.variables[name]
+        running = VariableDigest(variable)
+        for start, stop in itertools.pairwise([0, *sorted(ends), variable.shape[0]]):
+            running.update(variable[start:stop])
+        parts[str(name)] = running.hexdigest()
+    coordinates = {name: parts.pop(name) for name in ("time", "individual")}
+    assert combine_digests(dataset.attrs, coordinates, parts) == dataset_digest(dataset)
+
+
+def test_a_variable_digest_tells_apart_what_a_cut_could_hide() -> None:
+    def of(values: object, *dims: str) -> str:
+        variable = xr.Variable(dims, values)
+        running = VariableDigest(variable)
+        running.update(variable)
+        return running.hexdigest()
+
+    square = np.arange(4.0).reshape(2, 2)
+    assert len({of(square, "time", "x"), of(square, "time", "y"), of(square.ravel(), "time")}) == 3
+    assert len({of(1.0), of([1.0], "time"), of(np.zeros(0), "time"), of(np.zeros((0, 2)), "time", "x")}) == 4
 
 
 def _sorted(value: object) -> object:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nsp_core.dsl.ast import And, Compare, Condition, Duration, Either, Feature, FillGaps, MinBout, Not, Or, WindowMean
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.errors import ProgramError, UnitError
-from nsp_core.features import CATALOG
-from nsp_core.units import Unit, parse_unit
+from nsp_core.features import CATALOG, FeatureSpec
+from nsp_core.units import LengthReference, parse_unit
 
 Programs = Callable[..., st.SearchStrategy[Condition]]
 
@@ -44,8 +44,8 @@ def test_no_digit_of_a_threshold_is_lost(threshold: float) -> None:
 
 @pytest.mark.parametrize("reference", ["mm", "px", "body", "arena"])
 @pytest.mark.parametrize("feature", CATALOG, ids=lambda feature: feature.name)
-def test_the_unit_of_every_feature_can_be_written(feature: object, reference: str) -> None:
-    unit = Unit(feature.length, feature.time, feature.angle, reference)
+def test_the_unit_of_every_feature_can_be_written(feature: FeatureSpec, reference: LengthReference) -> None:
+    unit = feature.unit(reference)
     program = Compare(Feature(feature.name), "<", 1.5, 0.0, unit)
     assert parse_program(f"{feature.name} < 1.5 {unit}") == program
 

@@ -8,7 +8,7 @@ import xarray as xr
 from nsp_core.cleaning import Cleaning
 from nsp_core.dsl.text import parse_program
 from nsp_core.errors import FeatureError, UnitError
-from nsp_core.ethogram.predict import features_needed, predict_tables
+from nsp_core.ethogram.predict import predict_tables
 from nsp_core.ethogram.tables import BOUT_DTYPES, FRAME_DTYPES
 from nsp_core.labels import Behavior, BehaviorKind
 from nsp_core.program import ProgramArtifact
@@ -113,16 +113,9 @@ def test_windows_and_bouts_are_in_seconds_of_the_recording(features: xr.Dataset)
     assert bouts.empty
 
 
-def test_features_needed_are_named_once_without_whose_they_are() -> None:
-    program = artifact(
-        "either(mean(speed[agent], 1 s) > 2 mm/s or speed[higher] < 1 mm/s) and nose_to_nose < 9 mm", "undirected"
-    )
-    assert features_needed(program) == ("speed", "nose_to_nose")
-
-
 def test_features_beyond_those_needed_are_not_read(features: xr.Dataset) -> None:
     program = artifact("nose_to_nose < 20 mm", "undirected")
-    needed = features[list(features_needed(program))]
+    needed = features[list(program.features)]
     for all_of_them, only_needed in zip(
         predict_tables(program, features), predict_tables(program, needed), strict=True
     ):
