@@ -102,6 +102,29 @@ def infer(
 
 
 @app.command()
+def features(
+    list_all: Annotated[bool, typer.Option("--list", help="list all features (the default)")] = False,
+    explain: Annotated[str | None, typer.Option("--explain", metavar="NAME", help="what one feature means")] = None,
+    page: Annotated[bool, typer.Option("--page", help="print the documentation page, in markdown")] = False,
+) -> None:
+    """List the features that programs may use, or explain one."""
+    if (explain is not None) + page + list_all > 1:
+        raise typer.BadParameter("give one of --list, --explain and --page")
+    from nsp_core.features import describe
+
+    if explain is not None:
+        typer.echo(describe.explain(explain))
+    elif page:
+        typer.echo(describe.catalog_page(), nl=False)
+    else:
+        from rich.console import Console
+
+        from nsp_flows.feature_list import print_catalog
+
+        print_catalog(Console())
+
+
+@app.command()
 def doctor() -> None:
     """Print versions and check that a tiny simulated recording goes from tracker file to ethogram."""
     from nsp_flows.doctor import examine

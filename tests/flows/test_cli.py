@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from nsp_adapters.tables import read_bout_table
+from nsp_core.features import CATALOG
 
 Command = Callable[[list[object]], tuple[int, str, str]]
 SCALE = ("--fps", 30, "--scale-mm-per-px", 0.5)
@@ -202,3 +203,28 @@ def test_the_doctor_finds_nothing_wrong_and_shows_its_trial(nsp: Command) -> Non
     assert output.splitlines()[-1] == "all is well"
     assert re.search(r"^trial: [1-9]\d* bouts of 'contact' in a simulated minute", output, re.MULTILINE)
     assert re.search(r"^torch \d", output, re.MULTILINE)
+
+
+def test_features_are_listed_with_their_units(nsp: Command) -> None:
+    code, output, _ = nsp(["features", "--list"])
+    assert code == 0
+    for feature in CATALOG:
+        assert feature.name in output
+    assert "mm/s or bl/s" in output
+    assert nsp(["features"])[1] == output
+
+
+def test_a_feature_is_explained_and_an_unknown_one_answered_with_the_closest(nsp: Command) -> None:
+    code, output, _ = nsp(["features", "--explain", "approach_speed"])
+    assert code == 0
+    for said in ("formula", "unit", "range", "needs", "example", "approach_speed[agent] > 50 mm/s"):
+        assert said in output
+    code, output, errors = nsp(["features", "--explain", "aproach_speed"])
+    assert (code, output) == (2, "")
+    assert "did you mean 'approach_speed'?" in errors
+
+
+def test_features_does_one_thing_at_a_time(nsp: Command) -> None:
+    code, _, errors = nsp(["features", "--list", "--explain", "speed"])
+    assert code == 2
+    assert "give one of --list, --explain and --page" in re.sub(r"[\s│]+", " ", errors)
