@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from nsp_core.bouts import bouts_from_frames, drop_short_bouts
 from nsp_core.errors import FeatureError
-from nsp_core.features import Window, compute_features, feature_sequences, window_mean
+from nsp_core.features import compute_features, feature_sequences
 from nsp_core.labels import Behavior, Bout
+from nsp_core.temporal import Window
+from nsp_core.temporal.window import window_mean
 
 __all__ = [
     "APPROACH_RULE",

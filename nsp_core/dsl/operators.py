@@ -37,8 +37,8 @@ from scipy.special import expit
 
 from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, FillGaps, MinBout, Node, Not, Or, WindowMean
 from nsp_core.errors import UnitError
-from nsp_core.features.span import Window
-from nsp_core.features.temporal import temporal_operator_for
+from nsp_core.temporal.operators import temporal_operator_for
+from nsp_core.temporal.span import Window
 
 __all__ = ["OPERATORS", "Operator", "Semantics", "Truth", "duration_frames", "half_window_frames", "operator_of"]
 

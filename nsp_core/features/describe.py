@@ -1,4 +1,4 @@
-"""The catalog in words: what ``nsp features`` prints and the documentation page says, generated from the specs."""
+"""Features and operators over time in words: what ``nsp features`` prints and the page says, from their definitions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from nsp_core.features.catalog import CATALOG
 from nsp_core.features.geometry import BODY, CENTROID, DERIVATIVE_STEP_S
 from nsp_core.features.lookup import spec
 from nsp_core.features.spec import FeatureSpec
+from nsp_core.temporal import TEMPORAL_OPERATORS, TemporalOperator
 
 __all__ = ["ARITY_IN_WORDS", "catalog_page", "example_clause", "explain", "name_in_lists", "unit_in_lists"]
+
+Facts = Iterator[tuple[str, str]]
 
 ARITY_IN_WORDS = {
     "individual": "one animal",
@@ -83,19 +86,19 @@ def example_clause(feature: FeatureSpec) -> str | None:
 
 
 def explain(name: str) -> str:
-    """Return what the feature called ``name`` means, as a few lines of text.
+    """Return what the feature, or the operator over time, called ``name`` means, as a few lines of text.
 
     Raises
     ------
     FeatureError
-        If the catalog has no such feature; the closest name is given.
+        If there is neither; the closest name of a feature is given.
     """
+    for operator in TEMPORAL_OPERATORS:
+        if operator.name == name:
+            return _as_lines(operator.name, operator.documentation, _operator_facts(operator))
     by_list_name = {name_in_lists(feature): feature for feature in CATALOG}
     feature = by_list_name.get(name) or next((f for f in CATALOG if f.name == name), None) or spec(name).spec
-    facts = dict(_facts(feature))
-    width = max(map(len, facts))
-    lines = [f"{name_in_lists(feature)} ({feature.symbol})", f"  {feature.definition}", ""]
-    return "\n".join([*lines, *(f"  {fact:<{width}}  {text}" for fact, text in facts.items())])
+    return _as_lines(f"{name_in_lists(feature)} ({feature.symbol})", feature.definition, _facts(feature))
 
 
 def catalog_page() -> str:
@@ -105,11 +108,15 @@ def catalog_page() -> str:
         parts.append(f"## {family.capitalize()}\n")
         for feature in features:
             parts.append(f"### `{name_in_lists(feature)}`\n\n{feature.definition}\n")
-            parts.append("\n".join(f"- {fact}: {_as_markdown(fact, text)}" for fact, text in _facts(feature)) + "\n")
+            parts.append(_as_list(_facts(feature)))
+    parts.append(_OPERATORS_HEAD)
+    for operator in TEMPORAL_OPERATORS:
+        parts.append(f"### `{operator.name}`\n\n{operator.documentation}\n")
+        parts.append(_as_list(_operator_facts(operator)))
     return "\n".join(parts)
 
 
-def _facts(feature: FeatureSpec) -> Iterator[tuple[str, str]]:
+def _facts(feature: FeatureSpec) -> Facts:
     yield "formula", f"{feature.symbol} = {feature.formula}"
     yield "unit", f"{unit_in_lists(feature)} (dimension: {feature.dimension or 'none'})"
     low, high = (_number(value) for value in feature.range)
@@ -123,6 +130,27 @@ def _facts(feature: FeatureSpec) -> Iterator[tuple[str, str]]:
     if not feature.offered:
         yield "synthesis", "only if the study asks for it under [features]"
     yield "source", feature.source
+
+
+def _operator_facts(operator: TemporalOperator) -> Facts:
+    yield "takes", operator.signature
+    for parameter in operator.parameters:
+        unit = f" [{parameter.unit}]" if str(parameter.unit) else ""
+        yield parameter.name, parameter.documentation.rstrip(".") + unit
+    yield "edges", operator.edges
+    yield "of signed angles", "a version of its own" if operator.circular else "refused"
+    if operator.source:
+        yield "source", operator.source
+
+
+def _as_lines(title: str, meaning: str, facts: Facts) -> str:
+    told = dict(facts)
+    width = max(map(len, told))
+    return "\n".join([title, f"  {meaning}", "", *(f"  {fact:<{width}}  {text}" for fact, text in told.items())])
+
+
+def _as_list(facts: Facts) -> str:
+    return "\n".join(f"- {fact}: {_as_markdown(fact, text)}" for fact, text in facts) + "\n"
 
 
 def _needs(feature: FeatureSpec) -> str:
@@ -142,7 +170,7 @@ def _number(value: float) -> str:
 
 
 def _as_markdown(fact: str, text: str) -> str:
-    return f"`{text}`" if fact in ("formula", "example") and not text.startswith("not ") else text
+    return f"`{text}`" if fact in ("formula", "example", "takes") and not text.startswith("not ") else text
 
 
 _PAGE_HEAD = f"""# The feature catalog
@@ -163,4 +191,12 @@ outline the animal, for its ellipse; without it all keypoints count, a tail tip 
 In formulas `c` is the centroid, `a` the body axis from the base of the tail to the nose, `v` the velocity of the
 centroid, `h` half a derivative step ({DERIVATIVE_STEP_S / 2:g} s), `.` the inner and `x` the outer product, `cos+` a
 cosine counted as 0 below 0. Of a dyad, 1 is the agent (or the first animal), 2 the target (or the second).
+"""
+
+_OPERATORS_HEAD = """## Over time
+
+What a series does in a window of so many seconds around, before or after each frame, or since something was true.
+Missing frames are left out. A recording computed in chunks gives the same bits as in one piece. Programs use the mean
+so far; all are there from Python (`nsp_core.temporal`). What a window costs does not depend on its width, except for
+quantiles (the logarithm of it), the range of angles, and the filters (their sigma).
 """

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from nsp_core.dsl.ast import Duration, Feature, Number, WindowMean
 from nsp_core.dsl.operators import half_window_frames
-from nsp_core.features.span import Window
 from nsp_core.features.views import swap_reference
-from nsp_core.features.window import window_mean
 from nsp_core.labels import UNLABELED
 from nsp_core.sequences import LabeledSequence
+from nsp_core.temporal.span import Window
+from nsp_core.temporal.window import window_mean
 from nsp_core.units import Unit
 
 __all__ = [

@@ -12,6 +12,7 @@ from nsp_core.features.catalog import CATALOG
 from nsp_core.features.describe import catalog_page, example_clause, explain, name_in_lists
 from nsp_core.features.geometry import CENTROID
 from nsp_core.features.spec import FeatureSpec
+from nsp_core.temporal import TEMPORAL_OPERATORS, TemporalOperator
 
 
 @pytest.mark.parametrize("feature", CATALOG, ids=lambda feature: feature.name)
@@ -39,6 +40,19 @@ def test_an_explanation_says_everything_the_catalog_knows(feature: FeatureSpec) 
 
 def test_a_feature_of_a_place_is_explained_by_any_of_its_names() -> None:
     assert explain("in_region") == explain("in_region_<region>") == explain("in_region_shelter")
+
+
+@pytest.mark.parametrize("operator", TEMPORAL_OPERATORS, ids=lambda operator: operator.name)
+def test_operators_over_time_are_explained_and_on_the_page(operator: TemporalOperator) -> None:
+    text, page = explain(operator.name), catalog_page()
+    for part in (operator.documentation, operator.signature, operator.edges, operator.source):
+        assert part in text
+        assert part in page
+    assert ("refused" in text) == (operator.circular is None)
+
+
+def test_no_operator_has_the_name_of_a_feature() -> None:
+    assert {operator.name for operator in TEMPORAL_OPERATORS}.isdisjoint(feature.name for feature in CATALOG)
 
 
 def test_an_unknown_word_is_answered_with_the_closest() -> None:

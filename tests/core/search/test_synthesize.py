@@ -12,12 +12,13 @@ from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, WindowMean
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.typecheck import check_program
 from nsp_core.errors import LabelError, ProgramError
-from nsp_core.features import Window, window_mean
 from nsp_core.search.assess import score_program
 from nsp_core.search.beam import Budget, SearchProgress
 from nsp_core.search.result import SynthesisResult, choose, pareto_front
 from nsp_core.search.synthesize import synthesize_sequences
 from nsp_core.sequences import LabeledSequence, as_sequences, hold_out, units_of
+from nsp_core.temporal import Window
+from nsp_core.temporal.window import window_mean
 
 FPS = 30.0
 N_FRAMES = 320

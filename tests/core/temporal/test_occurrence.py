@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.occurrence import time_since, time_since_from, truth_series, window_fraction
-from nsp_core.features.span import Window
+from nsp_core.temporal.occurrence import time_since, time_since_from, truth_series, window_fraction
+from nsp_core.temporal.span import Window
 
 states = hnp.arrays(np.int8, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-1, 1))
 

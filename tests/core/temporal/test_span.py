@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.span import LONGEST_FRAMES, Window, usable_fps
+from nsp_core.temporal.span import LONGEST_FRAMES, Window, usable_fps
 
 CONSTRUCTORS = [Window.centered, Window.past, Window.future]
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.span import Window, usable_fps
-from nsp_core.features.window import Series, window_mean
 from nsp_core.labels import UNLABELED
+from nsp_core.temporal.span import Window, usable_fps
+from nsp_core.temporal.window import Series, window_mean
 
 __all__ = ["time_since", "time_since_from", "truth_series", "window_fraction"]
 
@@ -33,7 +33,7 @@ def window_fraction(
     condition
         Shape (time, ...), see :func:`truth_series`.
     window, first_frame
-        As in :func:`nsp_core.features.window.window_mean`.
+        As in :func:`nsp_core.temporal.window.window_mean`.
 
     Returns
     -------

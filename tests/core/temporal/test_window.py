@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.span import Window
-from nsp_core.features.window import (
+from nsp_core.temporal.span import Window
+from nsp_core.temporal.window import (
     window_delta,
     window_max,
     window_mean,

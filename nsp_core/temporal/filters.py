@@ -5,7 +5,7 @@ Morlet filter, out to four sigma on either side. The weighted sum over the valid
 absolute weights: neither the frame rate, nor the length of the clip, nor a gap changes the scale of the result.
 
 Both are computed as they are written, by direct correlation in float64. The time therefore grows with sigma, unlike
-that of the windows in :mod:`nsp_core.features.window`, but a result depends on nothing outside four sigma, to the bit:
+that of the windows in :mod:`nsp_core.temporal.window`, but a result depends on nothing outside four sigma, to the bit:
 a chunk with the margin of :func:`filter_window` gives the bits of the whole recording.
 
 References
@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.blocks import known_frames
-from nsp_core.features.span import LONGEST_FRAMES, Window, usable_fps
-from nsp_core.features.window import Series
+from nsp_core.temporal.blocks import known_frames
+from nsp_core.temporal.span import LONGEST_FRAMES, Window, usable_fps
+from nsp_core.temporal.window import Series
 
 __all__ = ["TRUNCATION_SIGMAS", "filter_window", "gaussian_filter", "morlet_filter"]
 

@@ -2,7 +2,7 @@
 
 Angles are in rad and meet themselves after a full turn, so a plain minimum, quantile or difference of them says where
 the cut at pi lies, not what the animal did. All functions take ``(angles, window)`` with time along axis 0 and follow
-the conventions of :mod:`nsp_core.features.window`: missing frames (NaN) are left out, windows are cut at the ends of
+the conventions of :mod:`nsp_core.temporal.window`: missing frames (NaN) are left out, windows are cut at the ends of
 the recording, and a chunk with the window's margin gives the bits of the whole recording.
 
 References
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from nsp_core.features.blocks import Blocks, Sums, known_frames, window_count
-from nsp_core.features.span import Window
-from nsp_core.features.window import Series, slope_from_halves
+from nsp_core.temporal.blocks import Blocks, Sums, known_frames, window_count
+from nsp_core.temporal.span import Window
+from nsp_core.temporal.window import Series, slope_from_halves
 
 __all__ = [
     "VANISHING_RESULTANT",

@@ -4,7 +4,7 @@ All functions take ``(values, window)`` with time along axis 0, leave missing fr
 the ends of the recording. The result is float32 and NaN only where the window holds no valid frame, unless stated.
 Values are finite or NaN. Except for the quantile, the time taken does not depend on the window.
 
-A result depends on nothing outside its window, to the bit: see :mod:`nsp_core.features.blocks`. A chunk with a margin
+A result depends on nothing outside its window, to the bit: see :mod:`nsp_core.temporal.blocks`. A chunk with a margin
 of ``window.before`` and ``window.after`` frames that states its ``first_frame`` gives the bits of the whole recording.
 
 References
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from pandas.api.indexers import BaseIndexer
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.blocks import Blocks, Sums, known_frames, window_count
-from nsp_core.features.span import Window, usable_fps
+from nsp_core.temporal.blocks import Blocks, Sums, known_frames, window_count
+from nsp_core.temporal.span import Window, usable_fps
 
 __all__ = [
     "Series",
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 Series = NDArray[np.float32]
+
+_EARLIER, _LATER = slice(None, -1), slice(1, None)
 
 
 def window_mean(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
@@ -86,8 +88,8 @@ def window_std(values: NDArray[np.floating], window: Window, *, first_frame: int
     valid = ~np.isnan(values)
     known = known_frames(valid)
     filled = _filled(values, valid, known)
-    starts = _running_moments(filled, known, blocks.from_start, slice(None, -1), slice(1, None))
-    ends = _running_moments(filled, known, blocks.from_end, slice(1, None), slice(None, -1))
+    starts = _running_moments(filled, known, blocks.from_start, _EARLIER, _LATER)
+    ends = _running_moments(filled, known, blocks.from_end, _LATER, _EARLIER)
     n_a, mean_a, squares_a = (blocks.before_boundary(moment) for moment in ends)
     n_b, mean_b, squares_b = (blocks.after_boundary(moment) for moment in starts)
     count = n_a + n_b
@@ -261,7 +263,7 @@ def _running_moments(
     known: NDArray[np.bool_],
     scan: Callable[[NDArray[Any]], Sums],
     scanned: slice,
-    next_in_scan: slice,
+    next_scanned: slice,
 ) -> tuple[Sums, Sums, Sums]:
     """Return running count, mean and sum of squared deviations within blocks (Welford 1962, without the loop)."""
     count = scan(known)
@@ -270,7 +272,7 @@ def _running_moments(
     mean /= some
     # The first known frame of a block has no mean before it; the factor of count - 1 leaves it out.
     squares = values.astype(np.float64)
-    squares[next_in_scan] -= mean[scanned]
+    squares[next_scanned] -= mean[scanned]
     squares *= squares
     squares *= known * (count - 1) / some
     return count, mean, scan(squares)

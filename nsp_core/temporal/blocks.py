@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_core.features.span import Window
+from nsp_core.temporal.span import Window
 
 __all__ = ["Blocks", "Sums", "known_frames", "window_count"]
 

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from nsp_core.dsl.ast import Duration, Feature, WindowMean
 from nsp_core.dsl.operators import Semantics, operator_of
 from nsp_core.errors import ProgramError, UnitError
-from nsp_core.features.span import Window
-from nsp_core.features.temporal import TEMPORAL_OPERATORS, TemporalOperator, temporal_operator_for
+from nsp_core.temporal.operators import TEMPORAL_OPERATORS, TemporalOperator, temporal_operator_for
+from nsp_core.temporal.span import Window
 from nsp_core.units import parse_unit
 
 FPS = 10.0

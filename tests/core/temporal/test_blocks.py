@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsp_core.features.blocks import Blocks, known_frames, window_count
-from nsp_core.features.span import Window
+from nsp_core.temporal.blocks import Blocks, known_frames, window_count
+from nsp_core.temporal.span import Window
 
 windows = st.builds(Window, st.integers(0, 12), st.integers(0, 12))
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nsp_core.errors import ProgramError
-from nsp_core.features.filters import filter_window, gaussian_filter, morlet_filter
-from nsp_core.features.span import Window
+from nsp_core.temporal.filters import filter_window, gaussian_filter, morlet_filter
+from nsp_core.temporal.span import Window
 
 FPS = 30.0
 SECONDS = np.arange(600) / FPS

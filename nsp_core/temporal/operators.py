@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.errors import ProgramError, UnitError
-from nsp_core.features.circular import circular_delta, circular_mean, circular_range, circular_slope, circular_std
-from nsp_core.features.filters import filter_window, gaussian_filter, morlet_filter
-from nsp_core.features.occurrence import time_since, time_since_from, window_fraction
-from nsp_core.features.span import Window
-from nsp_core.features.window import (
+from nsp_core.temporal.circular import circular_delta, circular_mean, circular_range, circular_slope, circular_std
+from nsp_core.temporal.filters import filter_window, gaussian_filter, morlet_filter
+from nsp_core.temporal.occurrence import time_since, time_since_from, window_fraction
+from nsp_core.temporal.span import Window
+from nsp_core.temporal.window import (
     Series,
     window_delta,
     window_max,
@@ -114,7 +114,7 @@ class TemporalOperator:
         Parameters
         ----------
         values
-            Numbers with NaN where missing, or a condition, see :func:`nsp_core.features.occurrence.truth_series`.
+            Numbers with NaN where missing, or a condition, see :func:`nsp_core.temporal.occurrence.truth_series`.
         window
             Needed, and used, only where ``extent`` is ``"window"``.
         first_frame

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nsp_core.features.circular import (
+from nsp_core.temporal.circular import (
     circular_delta,
     circular_mean,
     circular_range,
@@ -14,8 +14,8 @@ from nsp_core.features.circular import (
     circular_std,
     wrapped,
 )
-from nsp_core.features.span import Window
-from nsp_core.features.window import window_delta, window_slope
+from nsp_core.temporal.span import Window
+from nsp_core.temporal.window import window_delta, window_slope
 
 PI = float(np.float32(np.pi))
 
@@ -114,7 +114,7 @@ def test_an_animal_that_spins_turns_at_the_rate_it_spins() -> None:
     heading = wrapped(rate * np.arange(2000) / fps).astype(np.float32)
     for window in (Window(2, 2), Window(49, 0), Window(0, 300)):
         slope = circular_slope(heading, window, fps=fps)
-        assert slope[~np.isnan(slope)] == pytest.approx(rate, rel=1e-4)
+        assert slope[1:-1] == pytest.approx(rate, rel=1e-4)
 
 
 def test_an_angle_that_never_wraps_has_its_plain_slope() -> None:
