@@ -1,6 +1,6 @@
 """Programs are data: a frozen tree of nodes that hashes, compares and prints.
 
-Numbers (``Feature``, ``WindowMean``) flow into one comparison each (``Compare``); truth values flow through logic
+Numbers (``Feature``, ``Windowed``) flow into one comparison each (``Compare``); truth values flow through logic
 (``Not``, ``And``, ``Or``, ``Either``) and bout shaping (``FillGaps``, ``MinBout``). What each node means is written
 once, in :mod:`nsp_core.dsl.operators`.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from nsp_core.units import DIMENSIONLESS, TimeReference, Unit
 
 __all__ = [
+    "SIDES",
+    "STATISTICS",
     "And",
     "Compare",
     "Condition",
@@ -26,12 +28,21 @@ __all__ = [
     "Not",
     "Number",
     "Or",
-    "WindowMean",
+    "Side",
+    "Statistic",
+    "Windowed",
     "children",
     "complexity",
     "feature_names",
     "walk",
 ]
+
+
+Statistic = Literal["mean", "min", "max", "std", "range", "quantile", "delta", "slope"]
+Side = Literal["centered", "past", "next"]
+
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+SIDES: tuple[Side, ...] = get_args(Side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,20 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowMean:
-    """Mean of a feature over a window centered on the frame; missing frames inside the window are left out."""
+class Windowed:
+    """What a feature does in a window around, before or after the frame; see :mod:`nsp_core.temporal.operators`.
+
+    A window before or after the frame holds the frame itself. ``share`` belongs to a quantile and to nothing else.
+    """
 
     child: Feature
     width: Duration
+    statistic: Statistic = "mean"
+    side: Side = "centered"
+    share: float | None = None
 
 
-Number: TypeAlias = Feature | WindowMean
+Number: TypeAlias = Feature | Windowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +156,19 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def complexity(node: Node) -> int:
-    """Return feature references plus learned constants: thresholds, nonzero softness, windows and durations.
+    """Return feature references plus learned constants: thresholds, nonzero softness, windows, shares and durations.
 
     Examples
     --------
-    >>> complexity(Compare(WindowMean(Feature("speed"), Duration(0.5)), "<", 30.0, 4.0))
+    >>> complexity(Compare(Windowed(Feature("speed"), Duration(0.5)), "<", 30.0, 4.0))
     4
     """
     total = 0
     for part in walk(node):
-        if isinstance(part, Feature | WindowMean | FillGaps | MinBout):
+        if isinstance(part, Feature | FillGaps | MinBout):
             total += 1
+        elif isinstance(part, Windowed):
+            total += 1 + (part.share is not None)
         elif isinstance(part, Compare):
             total += 1 + (part.softness > 0)
     return total

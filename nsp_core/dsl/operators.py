@@ -35,17 +35,24 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from scipy.special import expit
 
-from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, FillGaps, MinBout, Node, Not, Or, WindowMean
+from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, FillGaps, MinBout, Node, Not, Or, Windowed
 from nsp_core.errors import UnitError
 from nsp_core.temporal.operators import temporal_operator_for
 from nsp_core.temporal.span import Window
 
-__all__ = ["OPERATORS", "Operator", "Semantics", "Truth", "duration_frames", "half_window_frames", "operator_of"]
+__all__ = [
+    "OPERATORS",
+    "Operator",
+    "Semantics",
+    "Truth",
+    "duration_frames",
+    "half_window_frames",
+    "operator_of",
+    "window_frames",
+]
 
 Series = NDArray[np.float32]
 Truth = tuple[Series, Series]
-
-_MEAN = temporal_operator_for("mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +108,22 @@ def _require_fps(duration: Duration, fps: float | None) -> float:
     return fps
 
 
-def _window_mean(node: Node, series: Series, semantics: Semantics) -> Series:
-    assert isinstance(node, WindowMean)
-    half = half_window_frames(node.width, semantics.fps)
-    return _MEAN.apply(series, Window(half, half), fps=semantics.fps)
+def window_frames(node: Windowed, fps: float | None) -> Window:
+    """Return the frames that belong to the window of ``node``: to either side, or so many with the frame itself."""
+    if node.side == "centered":
+        half = half_window_frames(node.width, fps)
+        return Window(half, half)
+    others = max(duration_frames(node.width, fps), 1) - 1
+    return Window(others, 0) if node.side == "past" else Window(0, others)
+
+
+def _windowed(node: Node, series: Series, semantics: Semantics) -> Series:
+    assert isinstance(node, Windowed)
+    operator = temporal_operator_for(node.statistic)
+    window = window_frames(node, semantics.fps)
+    if node.share is None:
+        return operator.apply(series, window, fps=semantics.fps)
+    return operator.apply(series, window, fps=semantics.fps, q=node.share)
 
 
 def _compare(node: Node, series: Series, semantics: Semantics) -> Truth:
@@ -188,14 +207,14 @@ OPERATORS: tuple[Operator, ...] = (
         "",
     ),
     Operator(
-        "mean",
-        WindowMean,
-        "number [u], duration -> number [u]",
-        "1 (window)",
+        "window",
+        Windowed,
+        "statistic, number [u], [share], [past or next] duration -> number [u; of a slope u / time]",
+        "1 (window), 2 with a share",
         "mean(speed[agent], 0.5 s)",
-        "Mean over a window centered on the frame; missing frames are left out, the window is cut at the ends.",
+        "What a number does around, before or after the frame: mean, min, max, std, range, quantile, delta or slope.",
         "Shah et al. 2020 (window averages); NaN-aware and in seconds here",
-        number=_window_mean,
+        number=_windowed,
     ),
     Operator(
         "compare",

@@ -23,7 +23,7 @@ from nsp_core.dsl.ast import (
     Not,
     Number,
     Or,
-    WindowMean,
+    Windowed,
 )
 from nsp_core.dsl.operators import Semantics, Series, Truth, operator_of
 from nsp_core.features.views import swap_reference
@@ -143,7 +143,7 @@ def _number(node: Number, context: _Context) -> Series:
         return known
     name = node.name if isinstance(node, Feature) else node.child.name
     series = context.fetch(swap_reference(name) if context.exchanged else name)
-    if isinstance(node, WindowMean):
+    if isinstance(node, Windowed):
         operator = operator_of(node)
         assert operator.number is not None
         series = operator.number(node, series, context.semantics)

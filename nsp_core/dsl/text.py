@@ -15,6 +15,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import VisitError
 
 from nsp_core.dsl.ast import (
+    STATISTICS,
     And,
     Compare,
     Condition,
@@ -26,7 +27,9 @@ from nsp_core.dsl.ast import (
     Node,
     Not,
     Or,
-    WindowMean,
+    Side,
+    Statistic,
+    Windowed,
 )
 from nsp_core.errors import NspError, ProgramError
 from nsp_core.units import parse_unit
@@ -45,13 +48,15 @@ start: or_test
          | "(" or_test ")"                             -> group
 comparison: number RELATION SIGNED (_PLUSMINUS SIGNED)? UNIT?
 ?number: feature
-       | "mean" "(" feature "," duration ")"  -> window_mean
+       | STATISTIC "(" feature "," (SIGNED ",")? SIDE? duration ")"  -> windowed
 feature: NAME | QUOTED
 duration: SIGNED UNIT
 
 _OR: /or(?![A-Za-z0-9_])/
 _AND: /and(?![A-Za-z0-9_])/
 _NOT: /not(?![A-Za-z0-9_])/
+STATISTIC: /(mean|min|max|std|range|quantile|delta|slope)(?=\s*\()/
+SIDE: /(past|next)(?![A-Za-z0-9_])/
 RELATION: "<" | ">"
 _PLUSMINUS: "±" | "+-"
 NAME: /(?!(and|or|not)\b)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?/
@@ -62,7 +67,8 @@ UNIT.2: /(mm|px|bl|arena|rad|s|frame|1)(?![A-Za-z0-9_])(\^-?\d+)?([*\/](mm|px|bl
 %ignore WS
 """
 
-_PLAIN_NAME = re.compile(r"(?!(?:and|or|not)\b|(?:mean|either|fill_gaps|min_bout)$)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?")
+_WORDS = "|".join((*STATISTICS, "either", "fill_gaps", "min_bout"))
+_PLAIN_NAME = re.compile(rf"(?!(?:and|or|not)\b|(?:{_WORDS})$)[A-Za-z_][A-Za-z0-9_]*(\[[a-z]+\])?")
 _OR, _AND, _NOT, _TIGHT = range(4)
 
 
@@ -71,7 +77,7 @@ def format_program(node: Node) -> str:
 
     Examples
     --------
-    >>> print(format_program(Compare(WindowMean(Feature("speed[agent]"), Duration(0.5)), "<", 30.0, 4.0,
+    >>> print(format_program(Compare(Windowed(Feature("speed[agent]"), Duration(0.5)), "<", 30.0, 4.0,
     ...                              parse_unit("mm/s"))))
     mean(speed[agent], 0.5 s) < 30 ± 4 mm/s
     """
@@ -121,8 +127,10 @@ def _print(node: Node) -> tuple[str, int]:
     match node:
         case Feature(name):
             return (name if _PLAIN_NAME.fullmatch(name) else f"`{name}`"), _TIGHT
-        case WindowMean(child, width):
-            return f"mean({format_program(child)}, {_duration(width)})", _TIGHT
+        case Windowed(child, width, statistic, side, share):
+            quantile = "" if share is None else f"{_number(share)}, "
+            where = "" if side == "centered" else f"{side} "
+            return f"{statistic}({format_program(child)}, {quantile}{where}{_duration(width)})", _TIGHT
         case Compare(child, relation, threshold, softness, unit):
             spread = f" ± {_number(softness)}" if softness > 0 else ""
             return f"{format_program(child)} {relation} {_number(threshold)}{spread} {unit}".rstrip(), _TIGHT
@@ -196,8 +204,12 @@ class _TreeBuilder(Transformer[Token, Any]):
     def min_bout(self, child: Condition, shortest: Duration) -> MinBout:
         return MinBout(child, shortest)
 
-    def window_mean(self, child: Feature, width: Duration) -> WindowMean:
-        return WindowMean(child, width)
+    def windowed(self, statistic: Token, child: Feature, *rest: Token | Duration) -> Windowed:
+        width = cast(Duration, rest[-1])
+        told = {token.type: str(token) for token in rest[:-1] if isinstance(token, Token)}
+        side = cast(Side, told.get("SIDE", "centered"))
+        share = float(told["SIGNED"]) if "SIGNED" in told else None
+        return Windowed(child, width, cast(Statistic, str(statistic)), side, share)
 
     def feature(self, name: Token) -> Feature:
         return Feature(str(name).strip("`"))
@@ -212,7 +224,7 @@ class _TreeBuilder(Transformer[Token, Any]):
             )
         return Duration(float(value), cast(Literal["s", "frame"], str(unit)))
 
-    def comparison(self, child: Feature | WindowMean, relation: Token, *rest: Token) -> Compare:
+    def comparison(self, child: Feature | Windowed, relation: Token, *rest: Token) -> Compare:
         numbers = [float(token) for token in rest if token.type == "SIGNED"]
         units = [str(token) for token in rest if token.type == "UNIT"]
         softness = numbers[1] if len(numbers) > 1 else 0.0

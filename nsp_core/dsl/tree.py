@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
 from nsp_core.dsl.ast import (
+    SIDES,
+    STATISTICS,
     And,
     Compare,
     Condition,
@@ -18,7 +20,8 @@ from nsp_core.dsl.ast import (
     Not,
     Number,
     Or,
-    WindowMean,
+    Side,
+    Windowed,
 )
 from nsp_core.errors import ProgramError
 from nsp_core.units import TimeReference, parse_unit
@@ -37,8 +40,11 @@ def to_tree(node: Node) -> dict[str, Any]:
     match node:
         case Feature(name):
             return {"op": "feature", "name": name}
-        case WindowMean(child, width):
-            return {"op": "mean", "of": to_tree(child), "width": _duration(width)}
+        case Windowed(child, width, statistic, side, share):
+            # What is plain is left out: a centered mean reads as it always did.
+            more = {"side": side} if side != "centered" else {}
+            share_of = {"share": share} if share is not None else {}
+            return {"op": statistic, "of": to_tree(child), "width": _duration(width), **more, **share_of}
         case Compare(child, relation, threshold, softness, unit):
             constants = {"threshold": threshold, "softness": softness, "unit": str(unit)}
             return {"op": "compare", "of": to_tree(child), "relation": relation, **constants}
@@ -66,7 +72,7 @@ def from_tree(tree: Mapping[str, Any]) -> Condition:
     """
     try:
         node = _node(tree)
-        if isinstance(node, Feature | WindowMean):
+        if isinstance(node, Feature | Windowed):
             raise TypeError("a number where a condition belongs")
         return node
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -84,8 +90,10 @@ def _node(tree: Mapping[str, Any]) -> Node:
     match tree["op"]:
         case "feature":
             return Feature(str(tree["name"]))
-        case "mean":
-            return WindowMean(_feature(tree["of"]), _read_duration(tree["width"]))
+        case statistic if statistic in STATISTICS:
+            side = cast(Side, _one_of(SIDES, tree.get("side", "centered")))
+            share = float(tree["share"]) if "share" in tree else None
+            return Windowed(_feature(tree["of"]), _read_duration(tree["width"]), statistic, side, share)
         case "compare":
             unit = parse_unit(tree["unit"])
             relation = cast(Literal["<", ">"], _one_of(("<", ">"), tree["relation"]))
@@ -106,7 +114,7 @@ def _node(tree: Mapping[str, Any]) -> Node:
         case unknown:
             raise ProgramError(
                 found=f"the operator '{unknown}'",
-                expected="feature, mean, compare, not, and, or, either, fill_gaps or min_bout",
+                expected=f"feature, {', '.join(STATISTICS)}, compare, not, and, or, either, fill_gaps or min_bout",
                 where="tree of the program",
                 remedy="the file may come from a newer version: upgrade, or delete the field 'tree'",
             )
@@ -123,7 +131,7 @@ def _read_duration(values: list[Any]) -> Duration:
 
 def _number(tree: Mapping[str, Any]) -> Number:
     node = _node(tree)
-    if not isinstance(node, Feature | WindowMean):
+    if not isinstance(node, Feature | Windowed):
         raise TypeError("a condition where a number belongs")
     return node
 

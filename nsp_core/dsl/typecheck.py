@@ -9,9 +9,22 @@ import difflib
 import math
 from collections.abc import Mapping
 
-from nsp_core.dsl.ast import And, Compare, Condition, Duration, FillGaps, MinBout, Or, WindowMean, feature_names, walk
+from nsp_core.dsl.ast import (
+    And,
+    Compare,
+    Condition,
+    Duration,
+    FillGaps,
+    MinBout,
+    Number,
+    Or,
+    Windowed,
+    feature_names,
+    walk,
+)
 from nsp_core.dsl.text import format_program
 from nsp_core.errors import FeatureError, ProgramError, UnitError
+from nsp_core.temporal import temporal_operator_for
 from nsp_core.units import TimeReference, Unit
 
 __all__ = ["check_program"]
@@ -44,9 +57,10 @@ def check_program(program: Condition, units: Mapping[str, Unit], time_reference:
     for node in walk(program):
         match node:
             case Compare():
-                _check_comparison(node, units)
-            case WindowMean(_, width):
-                _check_duration(width, time_reference, format_program(node))
+                _check_comparison(node, units, time_reference)
+            case Windowed():
+                _check_duration(node.width, time_reference, format_program(node))
+                _check_share(node)
             case FillGaps(_, longest):
                 _check_duration(longest, time_reference, format_program(node))
             case MinBout(_, shortest):
@@ -62,14 +76,13 @@ def check_program(program: Condition, units: Mapping[str, Unit], time_reference:
                 pass
 
 
-def _check_comparison(node: Compare, units: Mapping[str, Unit]) -> None:
-    feature = node.child.child if isinstance(node.child, WindowMean) else node.child
-    unit = units[feature.name]
+def _check_comparison(node: Compare, units: Mapping[str, Unit], time_reference: TimeReference) -> None:
+    unit = _unit_of(node.child, units, time_reference)
     where = f"'{format_program(node)}'"
     if node.unit != unit:
         raise UnitError(
             found=f"a threshold in {str(node.unit) or 'no unit'}",
-            expected=f"{str(unit) or 'no unit'}, the unit of {feature.name}",
+            expected=f"{str(unit) or 'no unit'}, the unit of {format_program(node.child)}",
             where=where,
             remedy="convert the threshold, or recalibrate the program for this study",
         )
@@ -79,6 +92,30 @@ def _check_comparison(node: Compare, units: Mapping[str, Unit]) -> None:
             expected="finite numbers, softness not below zero",
             where=where,
             remedy="correct the constants",
+        )
+
+
+def _unit_of(number: Number, units: Mapping[str, Unit], time_reference: TimeReference) -> Unit:
+    if isinstance(number, Windowed):
+        return temporal_operator_for(number.statistic).unit_of(units[number.child.name], time_reference)
+    return units[number.name]
+
+
+def _check_share(node: Windowed) -> None:
+    where = f"'{format_program(node)}'"
+    if node.statistic != "quantile" and node.share is not None:
+        raise ProgramError(
+            found=f"the share {node.share:g} in a {node.statistic}",
+            expected="a share only in a quantile",
+            where=where,
+            remedy="remove it, or write quantile",
+        )
+    if node.statistic == "quantile" and not (node.share is not None and 0 <= node.share <= 1):
+        raise ProgramError(
+            found="no share" if node.share is None else f"the share {node.share:g}",
+            expected="the share of frames below the quantile, from 0 to 1",
+            where=where,
+            remedy="write it like quantile(speed, 0.9, 2 s)",
         )
 
 

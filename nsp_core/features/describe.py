@@ -196,7 +196,9 @@ cosine counted as 0 below 0. Of a dyad, 1 is the agent (or the first animal), 2 
 _OPERATORS_HEAD = """## Over time
 
 What a series does in a window of so many seconds around, before or after each frame, or since something was true.
-Missing frames are left out. A recording computed in chunks gives the same bits as in one piece. Programs use the mean
-so far; all are there from Python (`nsp_core.temporal`). What a window costs does not depend on its width, except for
-quantiles (the logarithm of it), the range of angles, and the filters (their sigma).
+Missing frames are left out. A recording computed in chunks gives the same bits as in one piece. Programs use
+mean, min, max, std, range, quantile, delta and slope of a feature, as in `max(speed, 2 s)`, `mean(speed, past 2 s)` and
+`quantile(speed, 0.9, next 2 s)`; synthesis searches centered means so far. All are there from Python
+(`nsp_core.temporal`). What a window costs does not depend on its width, except for quantiles (the logarithm of it), the
+range of angles, and the filters (their sigma).
 """

@@ -6,12 +6,12 @@ Search, and the baselines that every program is compared with, are given the ver
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_core.dsl.ast import Duration, Feature, Number, WindowMean
+from nsp_core.dsl.ast import Duration, Feature, Number, Windowed
 from nsp_core.dsl.operators import half_window_frames
 from nsp_core.features.views import swap_reference
 from nsp_core.labels import UNLABELED
@@ -123,8 +123,8 @@ def swapped_columns(columns: Sequence[Column]) -> NDArray[np.int64]:
 
 
 def _swapped(number: Number) -> Number:
-    if isinstance(number, WindowMean):
-        return WindowMean(Feature(swap_reference(number.child.name)), number.width)
+    if isinstance(number, Windowed):
+        return replace(number, child=Feature(swap_reference(number.child.name)))
     return Feature(swap_reference(number.name))
 
 
@@ -135,7 +135,7 @@ def _sequence_rows(
     gathered = np.empty((rows.size, len(columns)), dtype=np.float32)
     by_width: dict[Duration | None, list[int]] = {}
     for index, column in enumerate(columns):
-        by_width.setdefault(column.number.width if isinstance(column.number, WindowMean) else None, []).append(index)
+        by_width.setdefault(column.number.width if isinstance(column.number, Windowed) else None, []).append(index)
     for width, indices in by_width.items():
         names = [columns[index].feature for index in indices]
         series = sequence.values[:, [position[name] for name in names]]
@@ -147,11 +147,11 @@ def _sequence_rows(
 
 
 def _numbers(name: str, widths: Sequence[Duration]) -> list[Number]:
-    return [Feature(name), *(WindowMean(Feature(name), width) for width in widths)]
+    return [Feature(name), *(Windowed(Feature(name), width) for width in widths)]
 
 
 def _feature(number: Number) -> Feature:
-    return number.child if isinstance(number, WindowMean) else number
+    return number.child if isinstance(number, Windowed) else number
 
 
 def _widths(sequence: LabeledSequence, longest_frames: int) -> list[Duration]:

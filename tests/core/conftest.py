@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import pytest
 from hypothesis import strategies as st
 
 from nsp_core.dsl.ast import (
+    SIDES,
+    STATISTICS,
     And,
     Compare,
     Condition,
@@ -19,7 +22,8 @@ from nsp_core.dsl.ast import (
     MinBout,
     Not,
     Or,
-    WindowMean,
+    Statistic,
+    Windowed,
 )
 from nsp_core.units import Unit, parse_unit
 
@@ -40,6 +44,14 @@ PROGRAM_UNITS = {
     "and[higher]": "",
     "no. of 'rears'": "1/mm",
 }
+
+
+def unit_of(number: Feature | Windowed) -> Unit:
+    if isinstance(number, Feature):
+        return parse_unit(PROGRAM_UNITS[number.name])
+    unit = unit_of(number.child)
+    return replace(unit, time=unit.time - 1) if number.statistic == "slope" else unit
+
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NOT_NEGATIVE = st.floats(min_value=0, allow_infinity=False)
@@ -62,13 +74,24 @@ def programs() -> Programs:
         thresholds: st.SearchStrategy[float] = FINITE,
         softness: st.SearchStrategy[float] = NOT_NEGATIVE,
         durations: st.SearchStrategy[Duration] = ANY_SECONDS,
-        windows: bool = True,
+        statistics: tuple[Statistic, ...] = STATISTICS,
     ) -> st.SearchStrategy[Condition]:
+        def windowed(name: str) -> st.SearchStrategy[Windowed]:
+            # A slope per second makes no sense of what is counted per frame.
+            fitting = [one for one in statistics if one != "slope" or "frame" not in PROGRAM_UNITS[name]]
+
+            def of(statistic: Statistic) -> st.SearchStrategy[Windowed]:
+                share = st.floats(0, 1) if statistic == "quantile" else st.none()
+                feature, side = st.just(Feature(name)), st.sampled_from(SIDES)
+                return st.builds(Windowed, feature, durations, st.just(statistic), side, share)
+
+            return st.one_of([of(statistic) for statistic in fitting])
+
         def compare(name: str) -> st.SearchStrategy[Condition]:
-            feature = st.just(Feature(name))
-            number = st.one_of(feature, st.builds(WindowMean, feature, durations)) if windows else feature
-            unit = st.just(parse_unit(PROGRAM_UNITS[name]))
-            return st.builds(Compare, number, st.sampled_from("<>"), thresholds, softness, unit)
+            number = st.just(Feature(name)) | windowed(name) if statistics else st.just(Feature(name))
+            return st.tuples(number, st.sampled_from("<>"), thresholds, softness).map(
+                lambda drawn: Compare(*drawn, unit_of(drawn[0]))
+            )
 
         def compound(condition: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
             parts = st.lists(condition, min_size=2, max_size=3).map(tuple)

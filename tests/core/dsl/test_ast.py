@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from nsp_core.dsl.ast import Compare, Duration, Feature, Not, WindowMean, children, complexity, feature_names, walk
+from nsp_core.dsl.ast import Compare, Duration, Feature, Not, Windowed, children, complexity, feature_names, walk
 from nsp_core.dsl.text import format_program, parse_program
 
 
@@ -15,6 +15,7 @@ from nsp_core.dsl.text import format_program, parse_program
         ("speed < 30 ± 4 mm/s", 3),
         ("mean(speed, 0.5 s) < 30 mm/s", 3),
         ("mean(speed, 0.5 s) < 30 ± 4 mm/s", 4),
+        ("quantile(speed, 0.9, past 2 s) < 30 mm/s", 4),
         ("not speed < 30 mm/s", 2),
         ("either(speed < 30 mm/s)", 2),
         ("fill_gaps(speed < 30 mm/s, 0.3 s)", 3),
@@ -54,7 +55,7 @@ def test_equal_programs_are_one_key_and_different_ones_are_two() -> None:
 
 
 def test_a_window_in_seconds_is_not_the_same_as_one_in_frames() -> None:
-    assert WindowMean(Feature("speed"), Duration(3.0)) != WindowMean(Feature("speed"), Duration(3.0, "frame"))
+    assert Windowed(Feature("speed"), Duration(3.0)) != Windowed(Feature("speed"), Duration(3.0, "frame"))
 
 
 def test_a_program_cannot_be_changed_in_place() -> None:

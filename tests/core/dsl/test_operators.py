@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from nsp_core.bouts import drop_short_bouts, fill_short_gaps
-from nsp_core.dsl.ast import Compare, Condition, Duration, Feature, FillGaps, MinBout, Node, WindowMean
+from nsp_core.dsl.ast import Compare, Condition, Duration, Feature, FillGaps, MinBout, Node, Windowed
 from nsp_core.dsl.operators import OPERATORS, Operator, duration_frames, half_window_frames, operator_of
 from nsp_core.dsl.semantics import exact_states, soft_bounds
 from nsp_core.dsl.text import parse_program
@@ -188,5 +188,22 @@ def test_every_kind_of_node_is_one_operator() -> None:
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
 def test_the_example_of_an_operator_is_a_program_of_that_operator(operator: Operator) -> None:
     text = re.sub(r"\b[pq]\b", "speed < 1", operator.text)
-    node = parse_program(f"{text} < 1").child if operator.node in (Feature, WindowMean) else parse_program(text)
+    node = parse_program(f"{text} < 1").child if operator.node in (Feature, Windowed) else parse_program(text)
     assert operator_of(node) is operator
+
+
+@pytest.mark.parametrize(
+    ("text", "present"),
+    [
+        ("max(x, past 0.3 s) > 8", [0, 0, 0, 1, 1, 1, 0, 0]),
+        ("max(x, next 0.3 s) > 8", [0, 1, 1, 1, 0, 0, 0, 0]),
+        ("max(x, 0.3 s) > 8", [0, 1, 1, 1, 1, 1, 0, 0]),
+        ("quantile(x, 0.5, past 0.3 s) > 2", [0, 0, 0, 0, 0, 1, 1, 1]),
+        ("slope(x, past 0.2 s) > 80 1/s", [-1, 0, 0, 1, 0, 0, 0, 0]),
+        ("delta(x, past 0.2 s) < -5", [-1, 0, 0, 0, 1, 0, 0, 0]),
+        ("std(x, past 0.1 s) > 0", [0, 0, 0, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_windows_before_after_and_around_the_frame(text: str, present: list[int]) -> None:
+    series = np.float32([0, 0, 0, 9, 1, 3, 3, 3])
+    assert exact_states(parse_program(text), lambda name: series, 10.0).tolist() == present

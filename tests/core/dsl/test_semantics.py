@@ -49,6 +49,8 @@ SECONDS = st.sampled_from([0.04, 0.2, 0.24, 0.4, 0.6, 0.8, 3.0]).map(Duration)
 FRAMES = st.integers(1, 9).map(lambda frames: Duration(float(frames), "frame"))
 CLOCKS = st.sampled_from([(10.0, SECONDS), (None, FRAMES)])
 
+# Of whole numbers these are exact or, the mean, far from rounding; the others are held against loops of their own.
+EXACT = ("mean", "min", "max", "range", "delta")
 # Whole numbers and halves: every mean is either exactly at a threshold or clearly beside it.
 THRESHOLDS = st.sampled_from([0.5, 1.0, 1.5, 2.0])
 # No mean of up to 60 whole numbers comes closer than 1e-3 to these.
@@ -95,12 +97,21 @@ def value_at(number: Number, tracks: Tracks, fps: float | None, frame: int) -> f
         value = float(tracks[number.name][frame])
         return None if np.isnan(value) else value
     half = int(number.width.value) // 2 if fps is None else round(number.width.value * fps / 2)
-    total, count = 0.0, 0
-    for other in range(frame - half, frame + half + 1):
-        if 0 <= other < len(tracks[number.child.name]) and not np.isnan(tracks[number.child.name][other]):
-            total += float(tracks[number.child.name][other])
-            count += 1
-    return total / count if count else None
+    others = max(in_frames(number.width, fps), 1) - 1
+    before, after = {"centered": (half, half), "past": (others, 0), "next": (0, others)}[number.side]
+    track = [None if np.isnan(value) else float(value) for value in tracks[number.child.name]]
+    window = [track[other] if 0 <= other < len(track) else None for other in range(frame - before, frame + after + 1)]
+    if number.statistic == "delta":
+        return None if window[0] is None or window[-1] is None else window[-1] - window[0]
+    seen = [value for value in window if value is not None]
+    if not seen:
+        return None
+    return {
+        "mean": sum(seen) / len(seen),
+        "min": min(seen),
+        "max": max(seen),
+        "range": max(seen) - min(seen),
+    }[number.statistic]
 
 
 def in_frames(duration: Duration, fps: float | None) -> int:
@@ -146,7 +157,7 @@ def short_bouts_dropped(present: list[bool], shortest: int) -> list[bool]:
 @given(drawn=st.data(), clock=CLOCKS)
 def test_the_exact_semantics_is_that_of_the_oracle(drawn: st.DataObject, clock: tuple, programs: Programs) -> None:
     fps, durations = clock
-    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations))
+    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations, statistics=EXACT))
     tracks = drawn.draw(tracks_of(program))
     expected = [STATE[truth] for truth in oracle(program, tracks, fps)]
     states = exact_states(program, tracks.__getitem__, fps)
@@ -160,7 +171,7 @@ def test_the_smooth_semantics_becomes_the_exact_one_as_temperature_falls(
     drawn: st.DataObject, clock: tuple, programs: Programs
 ) -> None:
     fps, durations = clock
-    program = drawn.draw(programs(thresholds=BETWEEN, softness=SOFTNESS, durations=durations))
+    program = drawn.draw(programs(thresholds=BETWEEN, softness=SOFTNESS, durations=durations, statistics=EXACT))
     tracks = drawn.draw(tracks_of(program))
     states = exact_states(program, tracks.__getitem__, fps)
     low, high = soft_bounds(program, tracks.__getitem__, fps, temperature=1e-6)
@@ -187,7 +198,7 @@ def test_a_prediction_abstains_exactly_where_the_rule_does(
     drawn: st.DataObject, clock: tuple, programs: Programs
 ) -> None:
     fps, durations = clock
-    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations))
+    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations, statistics=EXACT))
     tracks = drawn.draw(tracks_of(program))
     prediction = predict(program, tracks.__getitem__, fps)
     assert prediction.probability.dtype == np.float32
@@ -201,7 +212,7 @@ def test_sequences_side_by_side_are_read_as_one_by_one(
     drawn: st.DataObject, clock: tuple, n_frames: int, n_sequences: int, programs: Programs
 ) -> None:
     fps, durations = clock
-    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations))
+    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=durations, statistics=EXACT))
     sequences = [drawn.draw(tracks_of(program, n_frames)) for _ in range(n_sequences)]
     stacked = {name: np.stack([tracks[name] for tracks in sequences], axis=1) for name in sequences[0]}
     together = predict(program, stacked.__getitem__, fps)
@@ -233,8 +244,8 @@ def test_programs_that_share_a_memo_give_what_each_gives_alone(
 def test_an_answer_given_despite_missing_frames_holds_whatever_they_were(
     drawn: st.DataObject, programs: Programs
 ) -> None:
-    # Not for window means: they leave missing frames out.
-    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=FRAMES, windows=False))
+    # Not for windows: they leave missing frames out.
+    program = drawn.draw(programs(thresholds=THRESHOLDS, durations=FRAMES, statistics=()))
     tracks = drawn.draw(tracks_of(program))
     guess = drawn.draw(hnp.arrays(np.float32, len(next(iter(tracks.values()))), elements=st.floats(-4, 4, width=32)))
     seen = {name: np.where(np.isnan(values), guess, values) for name, values in tracks.items()}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsp_core.dsl.ast import And, Compare, Condition, Duration, Either, Feature, FillGaps, MinBout, Not, Or, WindowMean
+from nsp_core.dsl.ast import And, Compare, Condition, Duration, Either, Feature, FillGaps, MinBout, Not, Or, Windowed
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.errors import ProgramError, UnitError
 from nsp_core.features import CATALOG, FeatureSpec
@@ -55,7 +55,7 @@ def test_a_program_reads_as_a_biologist_writes_it() -> None:
         (
             Compare(Feature("nose_to_nose"), "<", 22.0, 3.0, parse_unit("mm")),
             FillGaps(
-                Not(Compare(WindowMean(Feature("speed[agent]"), Duration(0.5)), ">", 30.0, 0.0, parse_unit("mm/s"))),
+                Not(Compare(Windowed(Feature("speed[agent]"), Duration(0.5)), ">", 30.0, 0.0, parse_unit("mm/s"))),
                 Duration(0.3),
             ),
         )
@@ -114,7 +114,7 @@ def test_a_feature_that_starts_with_a_word_of_the_language_is_one_word(name: str
 @pytest.mark.parametrize("name", ["and", "or", "not", "not[agent]", "mean", "either", "head yaw", "speed[1]", "0", "é"])
 def test_a_name_that_could_be_misread_stands_in_backticks(name: str) -> None:
     assert format_program(Compare(Feature(name), "<", 1.0)) == f"`{name}` < 1"
-    assert parse_program(f"mean(`{name}`, 2 s) < 1") == Compare(WindowMean(Feature(name), Duration(2.0)), "<", 1.0)
+    assert parse_program(f"mean(`{name}`, 2 s) < 1") == Compare(Windowed(Feature(name), Duration(2.0)), "<", 1.0)
 
 
 def test_a_plain_name_in_backticks_is_the_same_name() -> None:

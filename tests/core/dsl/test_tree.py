@@ -38,7 +38,8 @@ def test_a_tree_names_each_operator_as_the_table_of_operators_does() -> None:
             gather(part)
 
     gather(to_tree(parse_program(text)))
-    assert names == {operator.name for operator in OPERATORS}
+    # A window is called by its statistic.
+    assert names - {"mean"} == {operator.name for operator in OPERATORS} - {"window"}
 
 
 def test_the_tree_of_a_threshold_is_plain_values() -> None:
@@ -81,5 +82,7 @@ def test_a_tree_that_does_not_fit_is_refused(tree: Any, found: str) -> None:
 
 @pytest.mark.parametrize("operator", ["xor", "__import__", None])
 def test_an_operator_of_another_language_is_refused(operator: object) -> None:
-    with pytest.raises(ProgramError, match=f"found the operator '{operator}', expected feature, mean, compare"):
+    with pytest.raises(
+        ProgramError, match=f"found the operator '{operator}', expected feature, mean, min, max, .*compare"
+    ):
         from_tree({"op": "not", "of": {"op": operator, "of": SLOW}})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsp_core.dsl.ast import And, Compare, Condition, Duration, Feature, FillGaps, MinBout, Or, WindowMean
+from nsp_core.dsl.ast import And, Compare, Condition, Duration, Feature, FillGaps, MinBout, Or, Windowed
 from nsp_core.dsl.text import parse_program
 from nsp_core.dsl.typecheck import check_program
 from nsp_core.errors import FeatureError, ProgramError, UnitError
@@ -62,7 +62,9 @@ def test_an_unknown_feature_is_refused_with_the_closest_name(name: str, remedy: 
         ("centroid_distance < 3 arena", "arena", "bl, the unit of centroid_distance"),
         ("speed[agent] < 3 mm", "mm", "mm/s, the unit of speed[agent]"),
         ("speed[agent] < 3 mm/frame", "mm/frame", "mm/s, the unit of speed[agent]"),
-        ("mean(speed[agent], 1 s) < 3 mm/s^2", "mm/s^2", "mm/s, the unit of speed[agent]"),
+        ("mean(speed[agent], 1 s) < 3 mm/s^2", "mm/s^2", "mm/s, the unit of mean(speed[agent], 1 s)"),
+        ("slope(speed[agent], 1 s) < 3 mm/s", "mm/s", "mm/s^2, the unit of slope(speed[agent], 1 s)"),
+        ("quantile(nose_to_nose, 0.9, past 1 s) < 3 bl", "bl", "mm, the unit of quantile(nose_to_nose, 0.9, past 1 s)"),
         ("facing_angle[agent] < 3 rad/s", "rad/s", "rad, the unit of facing_angle[agent]"),
     ],
 )
@@ -92,7 +94,7 @@ def test_durations_are_in_the_time_of_the_features(
 @pytest.mark.parametrize("value", [0.0, -0.5, math.inf, math.nan])
 def test_a_duration_that_is_no_length_of_time_is_refused(value: float) -> None:
     duration = Duration(value)
-    mean = Compare(WindowMean(SLOW.child, duration), "<", 30.0, 0.0, SLOW.unit)
+    mean = Compare(Windowed(SLOW.child, duration), "<", 30.0, 0.0, SLOW.unit)
     for program in (mean, FillGaps(SLOW, duration), MinBout(SLOW, duration)):
         with pytest.raises(ProgramError, match=f"a duration of {value:g} s, expected a positive, finite duration"):
             check_program(program, UNITS)
@@ -117,3 +119,16 @@ def test_a_negative_softness_in_a_text_is_refused() -> None:
 def test_logic_joins_at_least_two_conditions(logic: type[And | Or], parts: tuple[Condition, ...]) -> None:
     with pytest.raises(ProgramError, match=f"{logic.__name__} node: found {len(parts)} parts, expected at least two"):
         check_program(logic(parts), UNITS)
+
+
+@pytest.mark.parametrize(
+    ("number", "found", "expected"),
+    [
+        ("quantile(speed[agent], 1 s)", "no share", "from 0 to 1"),
+        ("quantile(speed[agent], 1.5, 1 s)", "the share 1.5", "from 0 to 1"),
+        ("mean(speed[agent], 0.5, 1 s)", "the share 0.5 in a mean", "a share only in a quantile"),
+    ],
+)
+def test_a_share_belongs_to_a_quantile_and_lies_between_0_and_1(number: str, found: str, expected: str) -> None:
+    with pytest.raises(ProgramError, match=f"found {found}, expected .*{expected}"):
+        check_program(parse_program(f"{number} < 3 mm/s"), UNITS)

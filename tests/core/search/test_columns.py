@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsp_core.dsl.ast import Duration, Feature, WindowMean
+from nsp_core.dsl.ast import Duration, Feature, Windowed
 from nsp_core.dsl.operators import half_window_frames
 from nsp_core.search.columns import Column, columns_for, every_for, gather_rows, swapped_columns
 from nsp_core.sequences import LabeledSequence
@@ -24,7 +24,7 @@ def flat(names: tuple[str, ...], n_frames: int) -> dict[str, np.ndarray]:
 
 
 def widths(columns: tuple[Column, ...]) -> list[Duration]:
-    return [column.number.width for column in columns if isinstance(column.number, WindowMean)]
+    return [column.number.width for column in columns if isinstance(column.number, Windowed)]
 
 
 @settings(deadline=None)
@@ -78,7 +78,7 @@ def test_exchanging_the_animals_twice_gives_the_column_back(sequence_of: Sequenc
     np.testing.assert_array_equal(swapped[swapped], np.arange(len(columns)))
     for column, other in zip(columns, (columns[index] for index in swapped), strict=True):
         assert (other != column) == column.oriented
-        assert [c.number.width for c in (column, other) if isinstance(c.number, WindowMean)] in (
+        assert [c.number.width for c in (column, other) if isinstance(c.number, Windowed)] in (
             [],
             [getattr(column.number, "width", None)] * 2,
         )
@@ -119,7 +119,7 @@ def test_rows_are_the_values_and_window_means_at_labeled_frames(
 
 def value_at(sequence: LabeledSequence, column: Column, frame: int) -> float:
     series = sequence.column(column.feature)
-    if not isinstance(column.number, WindowMean):
+    if not isinstance(column.number, Windowed):
         return float(series[frame])
     half = half_window_frames(column.number.width, sequence.fps)
     window = series[max(frame - half, 0) : frame + half + 1].astype(np.float64)

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import nsp_core
-from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, WindowMean, complexity, feature_names, walk
+from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, Windowed, complexity, feature_names, walk
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.typecheck import check_program
 from nsp_core.errors import LabelError, ProgramError
@@ -90,7 +90,7 @@ def test_a_planted_threshold_on_a_windowed_mean_is_recovered() -> None:
     result = nsp_core.synthesize(features, labels, seed=1, max_complexity=4)
     program = result.best.program
     assert isinstance(program, Compare)
-    assert program.child == WindowMean(Feature("distance"), Duration(0.5))
+    assert program.child == Windowed(Feature("distance"), Duration(0.5))
     assert (program.relation, str(program.unit)) == ("<", "mm")
     assert program.threshold == pytest.approx(3, abs=0.05)
     assert result.best.validation.f1 > 0.95
@@ -280,7 +280,7 @@ def test_plain_values_are_dimensionless_and_counted_in_frames() -> None:
     result = search(xr.DataArray(jittering[..., None], dims=("sequence", "time", "feature")), labels, max_complexity=4)
     program = result.best.program
     assert isinstance(program, Compare)
-    assert program.child == WindowMean(Feature("feature_0"), Duration(15, "frame"))
+    assert program.child == Windowed(Feature("feature_0"), Duration(15, "frame"))
     assert program.unit.is_dimensionless
     assert result.best.validation.f1 > 0.95
 
@@ -314,7 +314,7 @@ def test_a_program_abstains_rather_than_guesses_where_data_are_missing(
     gaps = features.copy()
     gaps[:, ::10] = np.nan
     result = search(gaps, labels, max_complexity=4)
-    plain = [one for one in result.front if not any(isinstance(node, WindowMean) for node in walk(one.program))]
+    plain = [one for one in result.front if not any(isinstance(node, Windowed) for node in walk(one.program))]
     for one in plain:
         assert one.validation.coverage == pytest.approx(0.9)
     assert all(np.isfinite(one.validation.f1) for one in result.front)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nsp_core.dsl.ast import Duration, Feature, WindowMean
+from nsp_core.dsl.ast import Duration, Feature, Windowed
 from nsp_core.dsl.operators import Semantics, operator_of
 from nsp_core.errors import ProgramError, UnitError
 from nsp_core.temporal.operators import TEMPORAL_OPERATORS, TemporalOperator, temporal_operator_for
@@ -154,7 +154,7 @@ def test_a_slope_does_not_mix_seconds_and_frames() -> None:
 
 def test_programs_and_features_mean_the_same_mean() -> None:
     values = np.random.default_rng(0).normal(size=100).astype(np.float32)
-    node = WindowMean(Feature("speed"), Duration(0.5))
+    node = Windowed(Feature("speed"), Duration(0.5))
     number = operator_of(node).number
     assert number is not None
     shared = temporal_operator_for("mean").apply(values, Window.centered(0.5, 30.0))
