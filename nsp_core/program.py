@@ -17,7 +17,7 @@ from nsp_core.dsl.operators import OPERATORS
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.tree import from_tree, to_tree
 from nsp_core.errors import ProgramError
-from nsp_core.features import catalog_digest
+from nsp_core.features import definition_digest
 from nsp_core.labels import Behavior, BehaviorKind
 from nsp_core.provenance import digest
 
@@ -69,16 +69,16 @@ class ProgramArtifact:
         return tuple(dict.fromkeys(name.split("[")[0] for name in feature_names(self.condition)))
 
     @property
-    def words_digest(self) -> str:
-        """Digest of what the catalog says of these features: whether the program still means the same."""
-        return catalog_digest(self.features)
+    def definitions(self) -> dict[str, str]:
+        """Feature -> digest of what the catalog says of it: whether the program still means the same."""
+        return {name: definition_digest(name) for name in self.features}
 
     @property
     def program_id(self) -> str:
         """Twelve hexadecimal digits that change whenever the program would give other ethograms."""
         return digest(
             self.behavior, self.text, {role: list(points) for role, points in self.roles.items()}, self.cleaning,
-            self.length_reference, self.words_digest, dsl_fingerprint(),
+            self.length_reference, self.definitions, dsl_fingerprint(),
         )[:12]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
             "max_gap_s": artifact.cleaning.max_gap_s,
         },
         "length_reference": artifact.length_reference,
-        "feature_catalog": artifact.words_digest,
+        "feature_definitions": artifact.definitions,
         "dsl_fingerprint": dsl_fingerprint(),
         "provenance": dict(artifact.provenance),
         "scores": dict(artifact.scores),
@@ -170,11 +170,13 @@ def _check_consistent(artifact: ProgramArtifact, tree: Condition, values: Mappin
             where=where,
             remedy="if the text was edited by hand, delete the field 'tree'; the text alone restores the program",
         )
-    if values.get("feature_catalog", artifact.words_digest) != artifact.words_digest:
+    stored = values.get("feature_definitions", {})
+    # A feature that a person has written into the text since is not among them, and means what it means here.
+    changed = [name for name, meaning in artifact.definitions.items() if stored.get(name, meaning) != meaning]
+    if changed:
         raise ProgramError(
-            found=f"a program whose features ({', '.join(artifact.features)}) were defined otherwise, by the catalog "
-            f"entries {str(values['feature_catalog'])[:12]}",
-            expected=f"entries {artifact.words_digest[:12]}, which this version computes",
+            found=f"a program written when {' and '.join(changed)} meant something else",
+            expected="features defined as in this version",
             where=where,
             remedy="run it with the version that wrote it, or synthesize it again",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsp_core.features.catalog import CATALOG, CATALOG_VERSION
 from nsp_core.features.compute import compute_features, feature_chunks
-from nsp_core.features.lookup import NamedFeature, available_features, catalog_digest, feature_key, spec
+from nsp_core.features.lookup import NamedFeature, available_features, definition_digest, feature_key, spec
 from nsp_core.features.spec import FeatureSpec
 from nsp_core.features.views import feature_sequence, feature_sequences, participants, swap_reference
 
@@ -14,8 +14,8 @@ __all__ = [
     "FeatureSpec",
     "NamedFeature",
     "available_features",
-    "catalog_digest",
     "compute_features",
+    "definition_digest",
     "feature_chunks",
     "feature_key",
     "feature_sequence",

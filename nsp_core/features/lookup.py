@@ -23,8 +23,8 @@ __all__ = [
     "NamedFeature",
     "Roles",
     "available_features",
-    "catalog_digest",
     "closest_match",
+    "definition_digest",
     "feature_key",
     "require_computable",
     "spec",
@@ -187,15 +187,13 @@ def feature_key(name: str, roles: Roles, arena: Arena | None = None) -> str:
     return digest("feature", _stated(feature.spec), feature.named, keypoints, placed_in)
 
 
-def catalog_digest(names: Iterable[str] | None = None) -> str:
-    """Return the SHA-256 (64 hexadecimal digits) of what the catalog says of the features ``names``, or of all.
+def definition_digest(name: str) -> str:
+    """Return twelve hexadecimal digits of what the catalog says of the feature called ``name``.
 
-    A program depends on the features it names: the catalog may grow without making old programs invalid. A name that is
-    not in the catalog, of a feature that somebody else computed, counts as itself.
+    They change whenever the feature comes to mean something else. A name that is not in the catalog, of a feature that
+    somebody else computed, counts as itself.
     """
-    if names is None:
-        return digest([_stated(feature) for feature in CATALOG])
-    return digest([_stated_by_name(name) for name in sorted(set(names))])
+    return digest(_stated_by_name(name))[:12]
 
 
 def closest_match(name: str, known: list[str], cutoff: float = 0.5) -> str:

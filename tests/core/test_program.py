@@ -14,7 +14,7 @@ from nsp_core.cleaning import Cleaning
 from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.errors import ProgramError
-from nsp_core.features import catalog_digest
+from nsp_core.features import definition_digest
 from nsp_core.labels import Behavior
 from nsp_core.program import ProgramArtifact, dsl_fingerprint, from_json, to_json
 
@@ -53,7 +53,7 @@ def test_an_artifact_written_as_json_reads_back_as_it_was(drawn: st.DataObject, 
 
 
 def test_the_text_alone_restores_the_program() -> None:
-    assert from_json(without("tree", "complexity", "program_id", "feature_catalog", "dsl_fingerprint")) == ARTIFACT
+    assert from_json(without("tree", "complexity", "program_id", "feature_definitions", "dsl_fingerprint")) == ARTIFACT
 
 
 def test_provenance_and_scores_may_be_left_out() -> None:
@@ -65,7 +65,7 @@ def test_an_artifact_says_what_a_reader_asks_first() -> None:
     assert values["text"] == ARTIFACT.text == TEXT
     assert values["complexity"] == 6
     assert values["behavior"] == {"name": "sniffing", "kind": "directed"}
-    assert values["feature_catalog"] == catalog_digest(ARTIFACT.features)
+    assert values["feature_definitions"] == {name: definition_digest(name) for name in ("nose_to_nose", "speed")}
     assert values["dsl_fingerprint"] == dsl_fingerprint()
 
 
@@ -133,9 +133,13 @@ def test_a_file_that_is_no_program_is_refused() -> None:
 
 def test_a_program_whose_features_meant_something_else_is_refused() -> None:
     with pytest.raises(ProgramError, match="run it with the version that wrote it, or synthesize it again") as caught:
-        from_json(stored(feature_catalog="0123456789abcdef"))
-    assert "were defined otherwise, by the catalog entries 0123456789ab" in caught.value.found
-    assert catalog_digest(ARTIFACT.features)[:12] in caught.value.expected
+        from_json(stored(feature_definitions={"speed": "0123456789ab", "nose_to_nose": "ba9876543210"}))
+    assert caught.value.found == "a program written when nose_to_nose and speed meant something else"
+
+
+def test_a_person_may_write_another_feature_into_the_text() -> None:
+    edited = without("tree", text="mean(facing_angle[agent], 1 s) < 0.5 rad and speed[agent] > 3 mm/s")
+    assert from_json(edited).features == ("facing_angle", "speed")
 
 
 def test_features_are_named_once_without_whose_they_are() -> None:
