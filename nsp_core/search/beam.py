@@ -117,7 +117,7 @@ def beam_search(
         allowance = None if budget.candidates is None else budget.candidates - n_candidates
         fitted = _fit_families(proposals[:allowance], small, settings.n_steps)
         n_candidates += len(fitted)
-        beam = _fit_families(_survivors(fitted, settings.width), large, settings.n_polish_steps)
+        beam = _fit_families(_survivors(fitted, settings.width, columns), large, settings.n_polish_steps)
         finalists += beam
         report(SearchProgress("search", depth, settings.n_clauses, n_candidates))
         stopped = budget.exhausted(n_candidates)
@@ -229,16 +229,30 @@ def _distinct(chains: Sequence[Chain]) -> list[Chain]:
     return list({_signature(chain): chain for chain in reversed(chains)}.values())[::-1]
 
 
-def _survivors(chains: Sequence[Chain], width: int) -> list[Chain]:
+def _survivors(chains: Sequence[Chain], width: int, columns: Sequence[Column]) -> list[Chain]:
     """Return the chains of lowest loss, shared out between conjunctions, chains with *or*, and ``either`` chains.
 
     An *or* always lowers the training loss a little by covering more frames; without places of their own, the plain
-    conjunctions, which carry over best to other recordings, would leave the beam.
+    conjunctions, which carry over best to other recordings, would leave the beam. Within a kind, chains of the same
+    features count once: they differ by the width of a window, and would crowd out every other word.
     """
     ranked = sorted(chains, key=lambda chain: chain.loss)
     kinds = [[chain for chain in ranked if kind_of(chain) == kind] for kind in ("and", "or", "either")]
     present = [kind for kind in kinds if kind]
-    return [chain for kind in present for chain in kind[: -(-width // len(present))]]
+    places = -(-width // len(present))
+    return [chain for kind in present for chain in _best_of_each_wording(kind, columns)[:places]]
+
+
+def _best_of_each_wording(ranked: Sequence[Chain], columns: Sequence[Column]) -> list[Chain]:
+    """Return the first of ``ranked`` for each set of features, directions and joins."""
+    best: dict[tuple[object, ...], Chain] = {}
+    for chain in ranked:
+        # The first clause joins nothing.
+        joins = ["and", *(clause.join for clause in chain.clauses[1:])]
+        clauses = zip(chain.clauses, joins, strict=True)
+        wording = sorted((columns[clause.column].feature, clause.direction, join) for clause, join in clauses)
+        best.setdefault(tuple(wording), chain)
+    return list(best.values())
 
 
 def kind_of(chain: Chain) -> str:

@@ -198,6 +198,21 @@ def test_every_depth_leaves_finalists_of_every_kind(planted_either: Laid) -> Non
     assert all(np.isfinite(chain.loss) for chain in found)
 
 
+def test_windows_of_one_feature_do_not_crowd_out_the_others(sequence_of: SequenceOf) -> None:
+    generator = np.random.default_rng(3)
+    slow = np.repeat(generator.uniform(0, 10, N_FRAMES // 20), 20)
+    features = {name: slow + generator.normal(0, noise, N_FRAMES) for name, noise in (("a", 0.1), ("b", 2), ("c", 4))}
+    whole = sequence_of(features, slow > 6)
+    columns = columns_for([whole])
+    rows, swapped = gather_rows([whole], columns), swapped_columns(columns)
+    fitting = make_fitting_rows(rows, np.ones(len(rows.states)), swapped, torch.device("cpu"))
+    windows = Laid(fitting, bin_columns(rows.values, swapped), columns)
+    assert len(columns) > 2 * len(features)
+    one_clause = BeamSettings(n_clauses=1, width=3, n_proposals=12, n_steps=5, n_polish_steps=5)
+    found, _, _ = windows.search(one_clause)
+    assert sorted(columns[chain.clauses[0].column].feature for chain in found) == ["a", "b", "c"]
+
+
 def test_a_search_repeats_itself_exactly(planted_either: Laid) -> None:
     assert planted_either.search(NARROW) == planted_either.search(NARROW)
 
