@@ -49,6 +49,10 @@ def check_features(file: StudyFile, arenas: Sequence[Arena | None], problems: Pr
         except FeatureError as error:
             problems.add(at, f"unknown feature {shown(name)} in use of [features], {error.remedy}")
             continue
+        if feature.spec.circular:
+            wraps = f"{shown(name)} in use of [features] is an angle that wraps, which programs have no words for"
+            problems.add(at, f"{wraps}; facing_angle and turning_speed say the same without a side")
+            continue
         for index, arena in enumerate(arenas):
             block = f"the [[recordings]] of line {problems.document.line(('recordings', index))}"
             try:

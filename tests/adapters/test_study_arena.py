@@ -176,6 +176,7 @@ def test_what_is_wrong_in_the_arena_of_a_block_is_said_with_its_line(tmp_path: P
     [
         ('["spede"]', "20: unknown feature \"spede\" in use of [features], did you mean 'speed'?"),
         ('["speed",\n"spede"]', "21: unknown feature \"spede\" in use of [features], did you mean 'speed'?"),
+        ('["bearing"]', '20: "bearing" in use of [features] is an angle that wraps, which programs have no words for'),
         ('["speed", "speed"]', '20: the feature "speed" stands twice in use of [features]; keep one'),
         ("[]", "20: use = [] in [features], expected a list of feature names such as"),
         ('"speed"', '20: use = "speed" in [features], expected a list of feature names such as ["speed"]'),
