@@ -157,9 +157,7 @@ def _needs(feature: FeatureSpec) -> str:
     roles = [f"the role {role}" if role != CENTROID else "any of nose, center, tail_base" for role in feature.roles]
     needs = roles or ["the roles in its name" if feature.n_points else "keypoints"]
     if feature.arena is not None:
-        needs.append(
-            {"outline": "an arena", "corners": "an arena with corners"}.get(feature.arena, f"a {feature.arena}")
-        )
+        needs.append(_ARENA_IN_WORDS[feature.arena])
     return ", ".join(needs)
 
 

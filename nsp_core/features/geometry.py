@@ -29,6 +29,7 @@ from nsp_core.features.ellipse import BodyEllipse, scatter_ellipse
 from nsp_core.features.vectors import Points, mean_of_all, mean_seen
 
 __all__ = [
+    "BETWEEN_ROLES",
     "BODY",
     "CENTROID",
     "CORE_ROLES",
@@ -44,6 +45,9 @@ CENTROID = "centroid"
 
 # A role of many keypoints rather than one point: those that outline the body. All keypoints where it is not given.
 BODY = "body"
+
+# Between two roles in the name of a feature, as in point_length_nose_to_paw.
+BETWEEN_ROLES = "_to_"
 
 # Time step of all derivatives. Tracking jitter of sigma per axis adds speed noise of about sigma * sqrt(2) / step, so a
 # step of one frame would make speed depend on the frame rate; longer steps blur what an animal does in one stride.

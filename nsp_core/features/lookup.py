@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nsp_core.arena import Arena
 from nsp_core.errors import FeatureError
 from nsp_core.features.catalog import CATALOG, CATALOG_VERSION
-from nsp_core.features.geometry import BODY, CENTROID, CORE_ROLES, Geometry
+from nsp_core.features.geometry import BETWEEN_ROLES, BODY, CENTROID, CORE_ROLES, Geometry
 from nsp_core.features.spec import FeatureSpec
 from nsp_core.features.vectors import Points
 from nsp_core.provenance import digest
@@ -32,8 +32,6 @@ __all__ = [
 ]
 
 Roles = Mapping[str, tuple[str, ...]]
-
-_BETWEEN = "_to_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class NamedFeature:
     @property
     def roles(self) -> tuple[str, ...]:
         """Roles it needs, those in its name among them."""
-        return tuple(self.named.split(_BETWEEN)) if self.named and self.spec.n_points else self.spec.roles
+        return tuple(self.named.split(BETWEEN_ROLES)) if self.named and self.spec.n_points else self.spec.roles
 
     def unit(self, length_reference: LengthReference) -> Unit:
         """Return the unit where the recording's lengths are measured against ``length_reference``."""
@@ -209,7 +207,7 @@ def with_centroid(roles: Iterable[str]) -> set[str]:
 
 
 def _is_well_named(feature: FeatureSpec, named: str) -> bool:
-    roles = named.split(_BETWEEN)
+    roles = named.split(BETWEEN_ROLES)
     return not feature.n_points or (len(roles) == feature.n_points and all(roles))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nsp_core.features.geometry import Geometry
+from nsp_core.features.geometry import BETWEEN_ROLES, Geometry
 from nsp_core.features.vectors import Points, angle_between, length_of, quotient
 
 __all__ = [
@@ -96,7 +96,7 @@ def tail_bend(geometry: Geometry) -> Points:
 
 def point_length(geometry: Geometry, roles: str) -> Points:
     """Return the distance between the points of two roles, given as ``nose_to_paw``."""
-    first, second = map(geometry.role, roles.split("_to_"))
+    first, second = map(geometry.role, roles.split(BETWEEN_ROLES))
     return length_of(first - second)
 
 

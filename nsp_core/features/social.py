@@ -7,9 +7,11 @@ target. Results are in pixels, radians and seconds, of shape (dyad, time).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from nsp_core.features.geometry import CORE_ROLES, Geometry
+from nsp_core.features.geometry import BETWEEN_ROLES, Geometry
 from nsp_core.features.vectors import Points, angle_between, cross, dot, length_of, quotient, signed_angle
 
 __all__ = [
@@ -50,8 +52,7 @@ def closest_distance(geometry: Geometry) -> Points:
     Over the points present, so too large where the closest one is missing.
     """
     first, second = geometry.unordered
-    points = [geometry.role(role) for role in CORE_ROLES if role in geometry.role_keypoints]
-    return _closest(points, first, points, second)
+    return _closest(geometry.core_points, first, geometry.core_points, second)
 
 
 def closest_keypoints(geometry: Geometry) -> Points:
@@ -89,7 +90,7 @@ def nose_to_body(geometry: Geometry) -> Points:
 def point_distance(geometry: Geometry, roles: str) -> Points:
     """Return the distance from the agent's point to the target's, of two roles given as ``nose_to_paw``."""
     agent, target = geometry.ordered
-    first, second = map(geometry.role, roles.split("_to_"))
+    first, second = map(geometry.role, roles.split(BETWEEN_ROLES))
     return _distance(first, agent, second, target)
 
 
@@ -172,7 +173,7 @@ def _distance(points: Points, first: np.ndarray, others: Points, second: np.ndar
     return length_of(points[:, first] - others[:, second])
 
 
-def _closest(points: list[Points], first: np.ndarray, others: list[Points], second: np.ndarray) -> Points:
+def _closest(points: Sequence[Points], first: np.ndarray, others: Sequence[Points], second: np.ndarray) -> Points:
     """Return the smallest distance between any of ``points`` of one animal and any of ``others`` of the other."""
     closest = np.full((first.size, points[0].shape[-1]), np.nan, dtype=np.float32)
     for point in points:

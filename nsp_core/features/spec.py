@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from nsp_core.features.geometry import DERIVATIVE_STEP_S, Geometry
+from nsp_core.features.geometry import BETWEEN_ROLES, DERIVATIVE_STEP_S, Geometry
 from nsp_core.features.vectors import Points
 from nsp_core.units import LengthReference, Unit
 
@@ -104,7 +104,7 @@ class FeatureSpec:
     def name_wanted(self) -> str:
         """The kind of name it takes, as lists write it; empty if it takes none."""
         if self.n_points:
-            return "_to_".join(["<role>"] * self.n_points)
+            return BETWEEN_ROLES.join(["<role>"] * self.n_points)
         return f"<{self.arena}>" if self.takes_name else ""
 
     def values(self, geometry: Geometry, named: str | None = None) -> Points:

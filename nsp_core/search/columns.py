@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.dsl.ast import Duration, Feature, Number, Windowed
-from nsp_core.dsl.operators import half_window_frames
+from nsp_core.dsl.operators import half_window_frames, window_frames
 from nsp_core.features.views import swap_reference
 from nsp_core.labels import UNLABELED
 from nsp_core.sequences import LabeledSequence
@@ -133,15 +133,15 @@ def _sequence_rows(
 ) -> NDArray[np.float32]:
     position = {name: index for index, name in enumerate(sequence.names)}
     gathered = np.empty((rows.size, len(columns)), dtype=np.float32)
-    by_width: dict[Duration | None, list[int]] = {}
+    by_window: dict[Window | None, list[int]] = {}
     for index, column in enumerate(columns):
-        by_width.setdefault(column.number.width if isinstance(column.number, Windowed) else None, []).append(index)
-    for width, indices in by_width.items():
+        window = window_frames(column.number, sequence.fps) if isinstance(column.number, Windowed) else None
+        by_window.setdefault(window, []).append(index)
+    for window, indices in by_window.items():
         names = [columns[index].feature for index in indices]
         series = sequence.values[:, [position[name] for name in names]]
-        if width is not None:
-            half = half_window_frames(width, sequence.fps)
-            series = window_mean(series, Window(half, half))
+        if window is not None:
+            series = window_mean(series, window)
         gathered[:, indices] = series[rows]
     return gathered
 
