@@ -2,7 +2,8 @@
 
 The text and its numbers alone restore the program exactly; the tree stands beside it for machines. The artifact also
 carries what the program was written in: the roles of the keypoints, the cleaning of the poses, the length reference of
-its features and the digest of the feature catalog, so that a program is never silently run on other words.
+its features, and digests of what its features and operators meant, so that a program is never silently run on other
+words. Digests are of what a program uses: catalog and language may grow, and old programs stay valid.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 from nsp_core.cleaning import Cleaning
-from nsp_core.dsl.ast import Condition, complexity, feature_names
-from nsp_core.dsl.operators import OPERATORS
+from nsp_core.dsl.ast import Condition, Filtered, Fraction, Node, Windowed, complexity, feature_names, walk
+from nsp_core.dsl.operators import OPERATORS, operator_of
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.dsl.tree import from_tree, to_tree
 from nsp_core.errors import ProgramError
 from nsp_core.features import definition_digest
 from nsp_core.labels import Behavior, BehaviorKind
 from nsp_core.provenance import digest
+from nsp_core.temporal import temporal_operator_for
 
-__all__ = ["SCHEMA_VERSION", "ProgramArtifact", "dsl_fingerprint", "from_json", "to_json"]
+__all__ = ["SCHEMA_VERSION", "ProgramArtifact", "dsl_fingerprint", "from_json", "operator_definitions", "to_json"]
 
 SCHEMA_VERSION = 1
 
@@ -78,13 +80,26 @@ class ProgramArtifact:
         """Twelve hexadecimal digits that change whenever the program would give other ethograms."""
         return digest(
             self.behavior, self.text, {role: list(points) for role, points in self.roles.items()}, self.cleaning,
-            self.length_reference, self.definitions, dsl_fingerprint(),
+            self.length_reference, self.definitions, operator_definitions(self.condition),
         )[:12]  # fmt: skip
 
 
 def dsl_fingerprint() -> str:
     """Return a digest of the language: operators, their signatures and meaning in words."""
     return digest([[o.name, o.signature, o.n_constants, o.documentation] for o in OPERATORS])[:16]
+
+
+def operator_definitions(program: Condition) -> dict[str, str]:
+    """Return operator -> twelve hexadecimal digits of its documented meaning, for the operators ``program`` uses.
+
+    Windows and filters are named by their word, such as ``mean``.
+
+    Examples
+    --------
+    >>> list(operator_definitions(parse_program("mean(speed, 0.5 s) < 30 mm/s")))
+    ['compare', 'mean', 'feature']
+    """
+    return {_name(node): _definition(node) for node in walk(program)}
 
 
 def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
@@ -103,6 +118,7 @@ def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
         },
         "length_reference": artifact.length_reference,
         "feature_definitions": artifact.definitions,
+        "operator_definitions": operator_definitions(artifact.condition),
         "dsl_fingerprint": dsl_fingerprint(),
         "provenance": dict(artifact.provenance),
         "scores": dict(artifact.scores),
@@ -115,8 +131,8 @@ def from_json(values: Mapping[str, Any], where: str = "program") -> ProgramArtif
     Raises
     ------
     ProgramError
-        If a field is missing or wrong, if text and tree disagree, or if the program was written in another version of
-        the feature catalog.
+        If a field is missing or wrong, if text and tree disagree, or if a feature or operator it uses meant something
+        else when it was written.
     """
     if values.get("schema_version") != SCHEMA_VERSION:
         raise ProgramError(
@@ -149,6 +165,8 @@ def _artifact(values: Mapping[str, Any]) -> ProgramArtifact:
         raise ValueError(f"behavior kind {kind!r}")
     if length_reference not in get_args(ProgramLength):
         raise ValueError(f"length_reference {length_reference!r}")
+    if not isinstance(values["text"], str):
+        raise TypeError("a text that is no text")
     if not all(isinstance(points, list | tuple) for points in values["roles"].values()):
         raise TypeError("roles that are no lists of keypoints")
     return ProgramArtifact(
@@ -170,13 +188,44 @@ def _check_consistent(artifact: ProgramArtifact, tree: Condition, values: Mappin
             where=where,
             remedy="if the text was edited by hand, delete the field 'tree'; the text alone restores the program",
         )
-    stored = values.get("feature_definitions", {})
-    # A feature that a person has written into the text since is not among them, and means what it means here.
-    changed = [name for name, meaning in artifact.definitions.items() if stored.get(name, meaning) != meaning]
+    _check_meaning(artifact.definitions, values, "feature_definitions", where)
+    _check_meaning(operator_definitions(artifact.condition), values, "operator_definitions", where)
+
+
+def _check_meaning(definitions: Mapping[str, str], values: Mapping[str, Any], stored_as: str, where: str) -> None:
+    stored = values.get(stored_as, {})
+    if not isinstance(stored, Mapping):
+        raise ProgramError(
+            found=f"{stored_as} that are a {type(stored).__name__}",
+            expected="a digest for each name",
+            where=where,
+            remedy="restore the field from the original file",
+        )
+    # A word that a person has written into the text since is not among them, and means what it means here.
+    changed = [name for name, meaning in definitions.items() if stored.get(name, meaning) != meaning]
     if changed:
         raise ProgramError(
             found=f"a program written when {' and '.join(changed)} meant something else",
-            expected="features defined as in this version",
+            expected="features and operators defined as in this version",
             where=where,
             remedy="run it with the version that wrote it, or synthesize it again",
         )
+
+
+def _name(node: Node) -> str:
+    match node:
+        case Windowed(statistic=word) | Filtered(kernel=word):
+            return word
+        case _:
+            return operator_of(node).name
+
+
+def _definition(node: Node) -> str:
+    operator = operator_of(node)
+    if isinstance(node, Windowed | Filtered | Fraction):
+        # Each word for itself: what the operator says of all of them changes with every new one.
+        in_time = temporal_operator_for(_name(node))
+        meaning = [in_time.signature, in_time.documentation, in_time.edges]
+    else:
+        meaning = [operator.signature, operator.documentation]
+    return digest(operator.name, meaning)[:12]

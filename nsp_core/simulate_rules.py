@@ -16,11 +16,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nsp_core.bouts import bouts_from_frames, drop_short_bouts
+from nsp_core.dsl.angles import is_signed_angle
+from nsp_core.dsl.ast import Feature
 from nsp_core.errors import FeatureError
 from nsp_core.features import compute_features, feature_sequences
 from nsp_core.labels import Behavior, Bout
-from nsp_core.temporal import Window
-from nsp_core.temporal.window import window_mean
+from nsp_core.temporal import Window, temporal_operator_for
 
 __all__ = [
     "APPROACH_RULE",
@@ -133,7 +134,8 @@ def planted_frames(sequence: xr.DataArray, rule: PlantedRule) -> NDArray[np.bool
     holds = np.ones(sequence.sizes["time"], dtype=bool)
     for condition in rule.conditions:
         half = round(condition.window_s * fps / 2)
-        series = window_mean(_series(sequence, condition), Window(half, half)).astype(np.float64)
+        mean = temporal_operator_for("mean", circular=is_signed_angle(Feature(condition.feature)))
+        series = mean.apply(_series(sequence, condition), Window(half, half)).astype(np.float64)
         holds &= series < condition.threshold if condition.relation == "<" else series > condition.threshold
     return drop_short_bouts(holds, round(rule.min_bout_s * fps))
 

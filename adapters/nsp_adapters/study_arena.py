@@ -37,8 +37,12 @@ def arenas_by_block(file: StudyFile, problems: Problems) -> list[Arena | None]:
 
 
 def check_features(file: StudyFile, arenas: Sequence[Arena | None], problems: Problems) -> None:
-    """Report names in ``use`` of ``[features]`` that are unknown, stand twice or cannot be computed for every block."""
+    """Report names in ``use`` of ``[features]`` that are unknown, stand twice or cannot be computed for every block.
+
+    Angles that wrap are words for whoever writes a program; synthesis needs another feature beside them.
+    """
     used = file.features.use or []
+    angles_only = bool(used) and any(block.role == "train" for block in file.recordings)
     for position, name in enumerate(used):
         at = ("features", "use", position)
         if name in used[:position]:
@@ -48,11 +52,9 @@ def check_features(file: StudyFile, arenas: Sequence[Arena | None], problems: Pr
             feature = spec(name)
         except FeatureError as error:
             problems.add(at, f"unknown feature {shown(name)} in use of [features], {error.remedy}")
+            angles_only = False
             continue
-        if feature.spec.circular:
-            wraps = f"{shown(name)} in use of [features] is an angle that wraps, which programs have no words for"
-            problems.add(at, f"{wraps}; facing_angle and turning_speed say the same without a side")
-            continue
+        angles_only = angles_only and feature.spec.circular
         for index, arena in enumerate(arenas):
             block = f"the [[recordings]] of line {problems.document.line(('recordings', index))}"
             try:
@@ -61,6 +63,9 @@ def check_features(file: StudyFile, arenas: Sequence[Arena | None], problems: Pr
             except FeatureError as error:
                 problems.add(at, _impossible(f"use of [features], for {block}", error))
                 break
+    if angles_only:
+        only = "use of [features] names nothing but angles that wrap, which synthesis compares with no threshold"
+        problems.add(("features", "use"), f"{only}; add a feature such as facing_angle")
 
 
 def _arena(table: ArenaTable, path: TomlPath, problems: Problems) -> Arena:

@@ -1,49 +1,87 @@
 """The one visible tuple of operators: what each node is called, means, costs and how it reads.
 
-Truth under missing data is an interval. A condition's value is a pair ``(low, high)`` of arrays (time,): what is
-certain, and what is possible. Series are ``(time,)`` or, for many sequences of one length, ``(time, sequence)``. A
-missing number gives ``(0, 1)``. The smooth semantics computes the pair in probabilities, the exact semantics in {0,
-1}; the formulas below serve both, because every one of them maps {0, 1} to {0, 1}. In the exact semantics ``(0, 1)``
-is Kleene's third value: the program abstains.
+A number is a series with NaN where it is missing. A condition's value is an interval ``(low, high)``: what is certain,
+and what is possible; a missing number gives ``(0, 1)``. The smooth semantics computes the pair in probabilities, the
+exact semantics in {0, 1}; the formulas below serve both, because every one of them maps {0, 1} to {0, 1}. In the exact
+semantics ``(0, 1)`` is Kleene's third value: the program abstains.
 
-============  =========================================  ==========================================
-operator      smooth meaning                             exact meaning (the limit of zero temperature)
-============  =========================================  ==========================================
-``x < c ± s`` logistic((c - x) / (s * temperature))      x < c
-``and``       product                                    all
-``or``        1 - product of complements                 any
-``not``       complement, bounds exchanged               complement
-``either``    larger of both orders                      any of both orders
-``fill_gaps`` gray-scale closing                         gaps filled
-``min_bout``  gray-scale opening                         short bouts dropped
-============  =========================================  ==========================================
+=================  ======================================================  =========================================
+operator           smooth meaning                                          exact meaning (limit of zero temperature)
+=================  ======================================================  =========================================
+``x < c ± s``      logistic((c - x) / (s * temperature))                   x < c
+``and``            product                                                 all
+``or``             1 - product of complements                              any
+``not``            complement, bounds exchanged                            complement
+``points``         logistic((sum of weight * part - c) / (s * temp.))      sum of the weights of what holds > c
+``either``         larger of both orders                                   any of both orders
+``sustained``      minimum over the last frames                            has held so long
+``within``         maximum over the window                                 holds in the window
+``followed_by``    first * maximum of the second over the next frames      first, and second at a later frame
+``hysteresis``     s(t) = max(enter(t), min(stay(t), s(t - 1)))            from where it begins while it stays
+``fill_gaps``      gray-scale closing                                      gaps filled
+``min_bout``       gray-scale opening                                      short bouts dropped
+``fraction``       mean over the window of low / (1 - (high - low))        share of the known frames
+``if``             d * then + (1 - d) * otherwise, d = low / (1 - ...)     one of the two
+=================  ======================================================  =========================================
 
-References
-----------
-Chaudhuri & Solar-Lezama 2010, Smooth interpretation, doi:10.1145/1806596.1806629 (temperature).
-Kleene 1952, Introduction to Metamathematics, section 64 (three-valued logic).
-Serra 1982, Image Analysis and Mathematical Morphology (opening and closing).
+The functions are in :mod:`~nsp_core.dsl.logic`, :mod:`~nsp_core.dsl.in_time` and :mod:`~nsp_core.dsl.arithmetic`, with
+their sources. The evaluator (:mod:`~nsp_core.dsl.semantics`) walks the tree and calls them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
-from scipy.special import expit
-
-from nsp_core.dsl.ast import And, Compare, Duration, Either, Feature, FillGaps, MinBout, Node, Not, Or, Windowed
-from nsp_core.errors import UnitError
-from nsp_core.temporal.operators import temporal_operator_for
-from nsp_core.temporal.span import Window
+from nsp_core.dsl import arithmetic, in_time, logic
+from nsp_core.dsl.ast import (
+    And,
+    Apply,
+    Before,
+    Choose,
+    Compare,
+    Constant,
+    Either,
+    Feature,
+    FillGaps,
+    Filtered,
+    Fold,
+    FollowedBy,
+    Fraction,
+    Hysteresis,
+    Map,
+    MapPrefix,
+    MinBout,
+    Negative,
+    Node,
+    Not,
+    Or,
+    Product,
+    Quotient,
+    Sum,
+    Sustained,
+    Vote,
+    Windowed,
+    Within,
+)
+from nsp_core.dsl.values import (
+    Numbers,
+    Semantics,
+    Series,
+    Truth,
+    Value,
+    degree,
+    duration_frames,
+    half_window_frames,
+    window_frames,
+)
 
 __all__ = [
     "OPERATORS",
     "Operator",
     "Semantics",
+    "Series",
     "Truth",
     "duration_frames",
     "half_window_frames",
@@ -51,24 +89,32 @@ __all__ = [
     "window_frames",
 ]
 
-Series = NDArray[np.float32]
-Truth = tuple[Series, Series]
-
-
-@dataclass(frozen=True, slots=True)
-class Semantics:
-    """How to read a program: frame rate (None where unknown) and temperature (0 is the exact semantics)."""
-
-    fps: float | None
-    temperature: float
-
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One word of the language.
 
-    ``number`` operators map a series to a series; ``truth`` operators map the truths of their parts to a truth.
-    ``Feature`` and ``Either`` depend on the order of the animals, so the evaluator itself fetches their inputs.
+    Attributes
+    ----------
+    name, node
+        What it is called, and the node it gives a meaning to.
+    signature
+        What it takes and gives, in words.
+    n_constants
+        How many learned constants it adds to a program's complexity.
+    text
+        An example of how it reads.
+    documentation, source
+        What it means, in a sentence, and who described it.
+    number
+        Its meaning, of an operator that maps one number, or a condition's degree, to a number.
+    numbers
+        That of an operator that maps several of them to a number, frame by frame.
+    compare
+        That of an operator that maps a number to a truth.
+    truth
+        That of an operator that maps truths to a truth. Features, constants, ``before`` and ``fold`` have no function:
+        the evaluator alone knows where values come from.
     """
 
     name: str
@@ -78,123 +124,30 @@ class Operator:
     text: str
     documentation: str
     source: str
-    number: Callable[[Node, Series, Semantics], Series] | None = None
-    compare: Callable[[Node, Series, Semantics], Truth] | None = None
-    truth: Callable[[Node, list[Truth], Semantics], Truth] | None = None
+    number: Callable[[Node, Numbers, Semantics], Numbers] | None = None
+    numbers: Callable[[Node, Sequence[Numbers], Semantics], Numbers] | None = None
+    compare: Callable[[Node, Numbers, Semantics], Truth] | None = None
+    truth: Callable[[Node, Sequence[Truth], Semantics], Truth] | None = None
+
+    def value(self, node: Node, parts: Sequence[Value], semantics: Semantics) -> Value:
+        """Return the value of ``node`` from those of its parts, in the order the evaluator has them."""
+        if self.truth is not None:
+            return self.truth(node, cast(Sequence[Truth], parts), semantics)
+        series = [degree(part) if isinstance(part, tuple) else part for part in parts]
+        if self.numbers is not None:
+            return self.numbers(node, series, semantics)
+        function = self.compare or self.number
+        assert function is not None, f"{self.name} has no parts to make its value from"
+        return function(node, series[0], semantics)
 
 
-def half_window_frames(width: Duration, fps: float | None) -> int:
-    """Return the half width in frames of a centered window: frames ``t - half`` to ``t + half`` are in it."""
-    if width.reference == "frame":
-        return int(width.value) // 2
-    return max(round(width.value * _require_fps(width, fps) / 2), 0)
+def operator_of(node: Node) -> Operator:
+    """Return the operator that gives ``node`` its meaning."""
+    return _BY_NODE[type(node)]
 
 
-def duration_frames(duration: Duration, fps: float | None) -> int:
-    """Return a duration in whole frames, rounded to the nearest."""
-    if duration.reference == "frame":
-        return round(duration.value)
-    return round(duration.value * _require_fps(duration, fps))
-
-
-def _require_fps(duration: Duration, fps: float | None) -> float:
-    if fps is None:
-        raise UnitError(
-            found=f"a duration of {duration.value:g} s and features without a frame rate",
-            expected="a time coordinate in seconds or the attribute fps",
-            where="program",
-            remedy="give the features a time coordinate, or write the duration in frames",
-        )
-    return fps
-
-
-def window_frames(node: Windowed, fps: float | None) -> Window:
-    """Return the frames that belong to the window of ``node``: to either side, or so many with the frame itself."""
-    if node.side == "centered":
-        half = half_window_frames(node.width, fps)
-        return Window(half, half)
-    others = max(duration_frames(node.width, fps), 1) - 1
-    return Window(others, 0) if node.side == "past" else Window(0, others)
-
-
-def _windowed(node: Node, series: Series, semantics: Semantics) -> Series:
-    assert isinstance(node, Windowed)
-    operator = temporal_operator_for(node.statistic)
-    window = window_frames(node, semantics.fps)
-    if node.share is None:
-        return operator.apply(series, window, fps=semantics.fps)
-    return operator.apply(series, window, fps=semantics.fps, q=node.share)
-
-
-def _compare(node: Node, series: Series, semantics: Semantics) -> Truth:
-    assert isinstance(node, Compare)
-    # Differences in float64: a float32 feature exactly at a decimal threshold must fall on a stated side.
-    margin = series.astype(np.float64) - node.threshold
-    if node.relation == "<":
-        margin = -margin
-    softness = node.softness * semantics.temperature
-    with np.errstate(over="ignore"):  # far beyond a tiny softness the quotient is infinite and the degree 0 or 1
-        degree = expit(margin / softness) if softness > 0 else (margin > 0).astype(np.float64)
-    missing = np.isnan(series)
-    low = np.where(missing, 0.0, degree).astype(np.float32)
-    high = np.where(missing, 1.0, degree).astype(np.float32)
-    return low, high
-
-
-def _not(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    ((low, high),) = parts
-    return 1 - high, 1 - low
-
-
-def _and(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    low, high = (np.prod(np.stack(bounds), axis=0) for bounds in zip(*parts, strict=True))
-    return low, high
-
-
-def _or(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    low, high = (1 - np.prod(1 - np.stack(bounds), axis=0) for bounds in zip(*parts, strict=True))
-    return low, high
-
-
-def _either(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    (low, high), (other_low, other_high) = parts
-    return np.maximum(low, other_low), np.maximum(high, other_high)
-
-
-def _fill_gaps(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    assert isinstance(node, FillGaps)
-    ((low, high),) = parts
-    width = duration_frames(node.longest, semantics.fps) + 1
-    return _closing(low, width), _closing(high, width)
-
-
-def _min_bout(node: Node, parts: list[Truth], semantics: Semantics) -> Truth:
-    assert isinstance(node, MinBout)
-    ((low, high),) = parts
-    width = duration_frames(node.shortest, semantics.fps)
-    return _opening(low, width), _opening(high, width)
-
-
-def _closing(series: Series, width: int) -> Series:
-    return _morphology(series, width, maximum_filter1d, minimum_filter1d)
-
-
-def _opening(series: Series, width: int) -> Series:
-    return _morphology(series, width, minimum_filter1d, maximum_filter1d)
-
-
-def _morphology(series: Series, width: int, first: Callable[..., Series], then: Callable[..., Series]) -> Series:
-    """Apply a flat filter of ``width`` frames and its mirror image, on a recording with nothing on either side."""
-    # No window longer than the recording: scipy's filters take memory in the window, and nothing changes beyond.
-    width = min(width, len(series) + 1)
-    if width <= 1:
-        return series
-    padded = np.pad(series, [(width, width), *[(0, 0)] * (series.ndim - 1)])
-    # Mirrored origins make filter-then-filter an opening or closing for even widths too.
-    origin = 0 if width % 2 else -1
-    once = first(padded, width, axis=0, mode="constant")
-    return then(once, width, axis=0, mode="constant", origin=origin)[width:-width]
-
+_SHAH = "Shah et al. 2020, NeurIPS"
+_KLEENE = "Kleene 1952"
 
 OPERATORS: tuple[Operator, ...] = (
     Operator(
@@ -207,14 +160,142 @@ OPERATORS: tuple[Operator, ...] = (
         "",
     ),
     Operator(
+        "constant",
+        Constant,
+        "value [u] -> number [u]",
+        "1 (value)",
+        "3 mm/s",
+        "The same number at every frame.",
+        "",
+    ),
+    Operator(
         "window",
         Windowed,
         "statistic, number [u], [share], [past or next] duration -> number [u; of a slope u / time]",
         "1 (window), 2 with a share",
         "mean(speed[agent], 0.5 s)",
-        "What a number does around, before or after the frame: mean, min, max, std, range, quantile, delta or slope.",
+        "What a number does around, before or after the frame: mean, min, max, std, range, quantile, delta or slope; "
+        "of a signed angle its circular version.",
         "Shah et al. 2020 (window averages); NaN-aware and in seconds here",
-        number=_windowed,
+        number=arithmetic.windowed,
+    ),
+    Operator(
+        "filter",
+        Filtered,
+        "kernel, number [u], sigma, [frequency] -> number [u]",
+        "1 (sigma), 2 with a frequency",
+        "morlet(speed[agent], 0.2 s, 3 1/s)",
+        "A number weighted around the frame: gaussian, or morlet, which answers to one frequency.",
+        "Tjandrasuwita et al. 2021, arXiv:2106.06114; NaN-aware and in seconds here",
+        number=arithmetic.filtered,
+    ),
+    Operator(
+        "fraction",
+        Fraction,
+        "truth, [past or next] duration -> number",
+        "1 (window)",
+        "fraction(p, past 2 s)",
+        "Share of the known frames around, before or after the frame in which p holds; missing where none is known.",
+        "Common practice (time budgets)",
+        number=arithmetic.share_of_time,
+    ),
+    Operator(
+        "negative",
+        Negative,
+        "number [u] -> number [u]",
+        "0",
+        "-x",
+        "The number with its sign changed.",
+        "",
+        number=arithmetic.turned_negative,
+    ),
+    Operator(
+        "sum",
+        Sum,
+        "number [u], number [u], ... -> number [u]",
+        "0",
+        "x + y",
+        "Numbers added up; missing where a part is.",
+        "",
+        numbers=arithmetic.added,
+    ),
+    Operator(
+        "product",
+        Product,
+        "number [u], number [v], ... -> number [u * v * ...]",
+        "0",
+        "x * y",
+        "Numbers multiplied; missing where a part is.",
+        "",
+        numbers=arithmetic.multiplied,
+    ),
+    Operator(
+        "quotient",
+        Quotient,
+        "number [u], number [v] -> number [u / v]",
+        "0",
+        "x / y",
+        "One number over another; missing where either is, or where the divisor is 0.",
+        "",
+        numbers=arithmetic.divided,
+    ),
+    Operator(
+        "function",
+        Apply,
+        "abs: number [u] -> number [u]; wrap: number [rad] -> angle; atan2: number [u], number [u] -> angle",
+        "0",
+        "atan2(y, x)",
+        "abs, the size; wrap, an angle brought into (-pi, pi]; atan2, the direction of (x, y), missing at (0, 0).",
+        "Mardia & Jupp 2000",
+        numbers=arithmetic.function_of,
+    ),
+    Operator(
+        "if",
+        Choose,
+        "truth, number [u], number [u] -> number [u]",
+        "0",
+        "if(p, x, y)",
+        "x where p holds and y where it does not; missing where that is unknown. In the smooth semantics in between.",
+        f"{_SHAH} (if-then-else, weighted)",
+        numbers=arithmetic.chosen,
+    ),
+    Operator(
+        "before",
+        Before,
+        "-> number",
+        "0",
+        "before",
+        "Inside fold: the value of the fold at the frame before, 0 at the start.",
+        _SHAH,
+    ),
+    Operator(
+        "fold",
+        Fold,
+        "number [u] of the frame and of before [u] -> number [u]",
+        "0",
+        "fold(0.9 * before + 0.1 * x)",
+        "A number made of this frame and of its own value before; where it is missing, that value is kept.",
+        f"{_SHAH} (recurrence)",
+    ),
+    Operator(
+        "map",
+        Map,
+        "number [u] of the frame alone -> number [u]",
+        "0",
+        "map(x)",
+        "The number itself, said to look at nothing but the frame.",
+        _SHAH,
+        number=arithmetic.unchanged,
+    ),
+    Operator(
+        "mapprefix",
+        MapPrefix,
+        "number [u] -> number [u]",
+        "0",
+        "mapprefix(x)",
+        "What x would be if the recording ended at the frame: nothing looks ahead.",
+        _SHAH,
+        number=arithmetic.unchanged,
     ),
     Operator(
         "compare",
@@ -224,11 +305,21 @@ OPERATORS: tuple[Operator, ...] = (
         "nose_to_nose < 22 ± 3 mm",
         "A threshold with softness; unknown where the number is missing.",
         "Chaudhuri & Solar-Lezama 2010",
-        compare=_compare,
+        compare=logic.compared,
     ),
-    Operator("not", Not, "truth -> truth", "0", "not p", "Present where p is absent.", "Kleene 1952", truth=_not),
-    Operator("and", And, "truth, truth, ... -> truth", "0", "p and q", "All parts hold.", "Kleene 1952", truth=_and),
-    Operator("or", Or, "truth, truth, ... -> truth", "0", "p or q", "Any part holds.", "Kleene 1952", truth=_or),
+    Operator("not", Not, "truth -> truth", "0", "not p", "Present where p is absent.", _KLEENE, truth=logic.negated),
+    Operator("and", And, "truth, truth, ... -> truth", "0", "p and q", "All parts hold.", _KLEENE, truth=logic.all_of),
+    Operator("or", Or, "truth, truth, ... -> truth", "0", "p or q", "Any part holds.", _KLEENE, truth=logic.any_of),
+    Operator(
+        "points",
+        Vote,
+        "weight, truth, weight, truth, ..., threshold, softness -> truth",
+        "1 a part, and 2 (threshold, softness)",
+        "points(2: p, 1: q) > 2.5 ± 0.5",
+        "The weights of the parts that hold add up to more than a threshold.",
+        "Rosenblatt 1958, doi:10.1037/h0042519 (threshold unit)",
+        truth=logic.voted,
+    ),
     Operator(
         "either",
         Either,
@@ -237,7 +328,47 @@ OPERATORS: tuple[Operator, ...] = (
         "either(p)",
         "The better of both orders of the two animals.",
         "",
-        truth=_either,
+        truth=logic.better_of,
+    ),
+    Operator(
+        "sustained",
+        Sustained,
+        "truth, duration -> truth",
+        "1 (duration)",
+        "sustained(p, 2 s)",
+        "p has held for at least this long, this frame included.",
+        "Maler & Nickovic 2004 (bounded past of conditions)",
+        truth=in_time.sustained,
+    ),
+    Operator(
+        "within",
+        Within,
+        "truth, [past or next] duration -> truth",
+        "1 (window)",
+        "within(p, past 2 s)",
+        "p holds at some frame around, before or after the frame.",
+        "Maler & Nickovic 2004 (bounded past and future of conditions)",
+        truth=in_time.some_within,
+    ),
+    Operator(
+        "followed_by",
+        FollowedBy,
+        "truth, truth, duration -> truth",
+        "1 (duration)",
+        "followed_by(p, q, 2 s)",
+        "p holds, and q does at a later frame, at most this far away.",
+        "Maler & Nickovic 2004 (bounded future of conditions)",
+        truth=in_time.followed,
+    ),
+    Operator(
+        "hysteresis",
+        Hysteresis,
+        "truth, truth -> truth",
+        "0",
+        "hysteresis(p, q)",
+        "Begins where p holds and lasts as long as q does.",
+        "Canny 1986 (two thresholds)",
+        truth=in_time.latched,
     ),
     Operator(
         "fill_gaps",
@@ -247,7 +378,7 @@ OPERATORS: tuple[Operator, ...] = (
         "fill_gaps(p, 0.3 s)",
         "Gaps between two bouts of at most this long belong to the behavior.",
         "Serra 1982 (closing)",
-        truth=_fill_gaps,
+        truth=in_time.gaps_filled,
     ),
     Operator(
         "min_bout",
@@ -257,13 +388,8 @@ OPERATORS: tuple[Operator, ...] = (
         "min_bout(p, 0.5 s)",
         "Bouts shorter than this are dropped.",
         "Serra 1982 (opening)",
-        truth=_min_bout,
+        truth=in_time.short_bouts_dropped,
     ),
 )
 
 _BY_NODE: dict[type[Node], Operator] = {operator.node: operator for operator in OPERATORS}
-
-
-def operator_of(node: Node) -> Operator:
-    """Return the operator that gives ``node`` its meaning."""
-    return _BY_NODE[type(node)]

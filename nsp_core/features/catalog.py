@@ -105,6 +105,16 @@ CATALOG: tuple[FeatureSpec, ...] = (
         "atan2(a_y, a_x)", f"{_JAABA}: theta_mm", circular=True, mirrored=True, offered=False,
     ),
     FeatureSpec(
+        "centroid_x", "x", "kinematics", "individual", _LENGTH, (CENTROID,), kinematics.centroid_x, _ANY,
+        "How far the centroid is from the left edge of the image. Depends on where the camera stands.",
+        "c_x", f"{_JAABA}: x_mm", offered=False,
+    ),
+    FeatureSpec(
+        "centroid_y", "y", "kinematics", "individual", _LENGTH, (CENTROID,), kinematics.centroid_y, _ANY,
+        "How far the centroid is below the upper edge of the image. Depends on where the camera stands.",
+        "c_y", f"{_JAABA}: y_mm", offered=False,
+    ),
+    FeatureSpec(
         "path_curvature", "kappa", "kinematics", "individual", _CURVATURE,
         (CENTROID,), kinematics.path_curvature, _NOT_NEGATIVE,
         "How sharply the centroid's path bends: one over its radius. Undefined at rest, and noise near it.",

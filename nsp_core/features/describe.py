@@ -66,23 +66,22 @@ def unit_in_lists(feature: FeatureSpec) -> str:
     return (in_mm if in_mm == in_body_lengths else f"{in_mm} or {in_body_lengths}") or "-"
 
 
-def example_clause(feature: FeatureSpec) -> str | None:
-    """Return a clause of a program about the feature, with lengths in mm; None for an angle that wraps.
+def example_clause(feature: FeatureSpec) -> str:
+    """Return a clause of a program about the feature, with lengths in mm; of an angle that wraps, about its size.
 
     Examples
     --------
     >>> example_clause(spec("facing_angle").spec)
     'facing_angle[agent] < 0.8 rad'
     """
-    if feature.circular:
-        return None
     name = f"{feature.name}_{_EXAMPLE_NAMES[feature.name_wanted]}" if feature.takes_name else feature.name
     reference = f"{name}[agent]" if feature.arity == "ordered_pair" else name
+    number = f"abs({reference})" if feature.circular else reference
     threshold = _EXAMPLE_ARENA_SHARE if feature.fixed_reference == "arena" else _EXAMPLE_THRESHOLDS[feature.exponents]
     if feature.exponents == (0, 0, 0) and feature.range[0] >= 1:
         threshold = 2.0
     relation = ">" if feature.exponents[1] < 0 or feature.family == "tracking" else "<"
-    return f"{reference} {relation} {threshold:g} {feature.unit('mm')}".rstrip()
+    return f"{number} {relation} {threshold:g} {feature.unit('mm')}".rstrip()
 
 
 def explain(name: str) -> str:
@@ -125,8 +124,7 @@ def _facts(feature: FeatureSpec) -> Facts:
     yield "needs", _needs(feature)
     if feature.reach_steps:
         yield "looks", f"{feature.reach_s:g} s into the past and the future"
-    example = example_clause(feature)
-    yield "example", example or "not for programs: means and thresholds of an angle that wraps make no sense"
+    yield "example", example_clause(feature)
     if not feature.offered:
         yield "synthesis", "only if the study asks for it under [features]"
     yield "source", feature.source
@@ -168,7 +166,7 @@ def _number(value: float) -> str:
 
 
 def _as_markdown(fact: str, text: str) -> str:
-    return f"`{text}`" if fact in ("formula", "example", "takes") and not text.startswith("not ") else text
+    return f"`{text}`" if fact in ("formula", "example", "takes") else text
 
 
 _PAGE_HEAD = f"""# The feature catalog
@@ -194,9 +192,9 @@ cosine counted as 0 below 0. Of a dyad, 1 is the agent (or the first animal), 2 
 _OPERATORS_HEAD = """## Over time
 
 What a series does in a window of so many seconds around, before or after each frame, or since something was true.
-Missing frames are left out. A recording computed in chunks gives the same bits as in one piece. Programs use
-mean, min, max, std, range, quantile, delta and slope of a feature, as in `max(speed, 2 s)`, `mean(speed, past 2 s)` and
-`quantile(speed, 0.9, next 2 s)`; synthesis searches centered means so far. All are there from Python
-(`nsp_core.temporal`). What a window costs does not depend on its width, except for quantiles (the logarithm of it), the
-range of angles, and the filters (their sigma).
+Missing frames are left out. A recording computed in chunks gives the same bits as in one piece. Programs use all but
+time_since, of features and of what is computed from them, as in `max(speed, 2 s)`, `quantile(speed, 0.9, next 2 s)`,
+`gaussian(speed / body_length, 0.2 s)` and `fraction(speed > 30 mm/s, past 2 s)`; synthesis searches centered means so
+far. All are there from Python (`nsp_core.temporal`). What a window costs does not depend on its width, except for
+quantiles (the logarithm of it), the range of angles, and the filters (their sigma).
 """

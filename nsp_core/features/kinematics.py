@@ -1,4 +1,4 @@
-"""How an individual moves and turns: centered differences over a fixed step in seconds.
+"""Where an individual is, and how it moves and turns: centered differences over a fixed step in seconds.
 
 The half step is a whole number of frames and the divisor the time that really passes, so values do not depend on the
 frame rate. A frame whose step leaves the recording, or meets a missing point, is NaN. Results are in pixels, radians
@@ -19,6 +19,8 @@ from nsp_core.features.vectors import Points, angle_between, cross, dot, length_
 __all__ = [
     "DISPLACEMENT_STEPS",
     "acceleration",
+    "centroid_x",
+    "centroid_y",
     "displacement",
     "forward_speed",
     "heading",
@@ -119,6 +121,18 @@ def heading(geometry: Geometry) -> Points:
     right = np.zeros_like(geometry.axis)
     right[0] = 1
     return signed_angle(right, geometry.axis)
+
+
+def centroid_x(geometry: Geometry) -> Points:
+    """Return how far to the right of the image's left edge the centroid is, of the core points there are."""
+    x: Points = geometry.centroid[0]
+    return x
+
+
+def centroid_y(geometry: Geometry) -> Points:
+    """Return how far below the image's upper edge the centroid is, of the core points there are."""
+    y: Points = geometry.centroid[1]
+    return y
 
 
 def _role_speed(geometry: Geometry, role: str) -> Points:

@@ -111,9 +111,9 @@ def available_features(
     arena
         The arena, or None where it is not known.
     offered_only
-        Leave out what synthesis does not use unless asked: signed angles, what depends on how the camera is turned,
-        what is mostly noise, and how well the animals are tracked. Features of named points are too many to list and
-        must be asked by name.
+        Leave out what synthesis does not use unless asked: signed angles, what depends on where the camera stands
+        or how it is turned, what is mostly noise, and how well the animals are tracked. Features of named points are
+        too many to list and must be asked by name.
 
     Examples
     --------

@@ -3,7 +3,8 @@
 References are what programs print. A symmetric pair feature stands alone (``nose_to_nose``). In a dyad every other
 feature names whose it is: ``speed[agent]``, ``facing_angle[target]`` (from the target to the agent). An undirected dyad
 has no agent of its own, so ``[agent]`` is the animal whose name sorts first, and ``[higher]`` and ``[lower]`` offer the
-frame-wise larger and smaller of the two. A single animal needs no brackets.
+frame-wise larger and smaller of the two; not of an angle that wraps, for neither of two is the larger. A single animal
+needs no brackets.
 """
 
 from __future__ import annotations
@@ -76,9 +77,8 @@ def feature_sequence(features: xr.Dataset, kind: BehaviorKind, individual: str, 
     Raises
     ------
     FeatureError
-        If no feature fits the kind, or one is a circular angle, which programs have no words for.
+        If no feature fits the kind.
     """
-    _refuse_circular(features)
     if kind == "solitary":
         columns = list(_solitary_columns(features, individual))
     else:
@@ -162,21 +162,10 @@ def _dyad_columns(features: xr.Dataset, agent: str, target: str, *, undirected: 
             of_target = variable.sel(individual=target, target=agent).values
         yield f"{name}{AGENT}", unit, of_agent
         yield f"{name}{TARGET}", unit, of_target
-        if undirected:
+        if undirected and not variable.attrs.get("circular"):
             yield f"{name}{HIGHER}", unit, np.fmax(of_agent, of_target)
             yield f"{name}{LOWER}", unit, np.fmin(of_agent, of_target)
 
 
 def _recording(features: xr.Dataset) -> str:
     return str(features.attrs.get("recording", "features"))
-
-
-def _refuse_circular(features: xr.Dataset) -> None:
-    for name, variable in features.data_vars.items():
-        if variable.attrs.get("circular"):
-            raise FeatureError(
-                found=f"the feature {name}, an angle that wraps from pi to -pi",
-                expected="features of which means and thresholds make sense",
-                where=_recording(features),
-                remedy="leave it out; facing_angle and turning_speed say the same without a side",
-            )

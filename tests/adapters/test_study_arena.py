@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -39,8 +40,12 @@ ALL = Arena(((0, 0), (500, 0), (500, 400), (0, 400)), {"shelter": ((10, 10), (90
 
 
 def read(folder: Path, *tables: str) -> Study:
+    return read_text(folder, STUDY + "".join(tables))
+
+
+def read_text(folder: Path, text: str) -> Study:
     path = folder / "study.toml"
-    path.write_text(STUDY + "".join(tables), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return read_study(path, environment={})
 
 
@@ -176,7 +181,6 @@ def test_what_is_wrong_in_the_arena_of_a_block_is_said_with_its_line(tmp_path: P
     [
         ('["spede"]', "20: unknown feature \"spede\" in use of [features], did you mean 'speed'?"),
         ('["speed",\n"spede"]', "21: unknown feature \"spede\" in use of [features], did you mean 'speed'?"),
-        ('["bearing"]', '20: "bearing" in use of [features] is an angle that wraps, which programs have no words for'),
         ('["speed", "speed"]', '20: the feature "speed" stands twice in use of [features]; keep one'),
         ("[]", "20: use = [] in [features], expected a list of feature names such as"),
         ('"speed"', '20: use = "speed" in [features], expected a list of feature names such as ["speed"]'),
@@ -196,6 +200,25 @@ def test_what_is_wrong_in_the_arena_of_a_block_is_said_with_its_line(tmp_path: P
 def test_features_that_programs_could_not_use_are_said_with_their_line(tmp_path: Path, use: str, message: str) -> None:
     with pytest.raises(StudyError, match=re.escape(f"study.toml:{message}")):
         read(tmp_path, ARENA, f"[features]\nuse = {use}\n")
+
+
+def test_angles_that_wrap_may_be_asked_for_beside_what_synthesis_can_compare(tmp_path: Path) -> None:
+    for name in ("labels.txt", "m1.csv", "m2.csv", "m3.csv"):
+        (tmp_path / name).touch()
+    study = STUDY.replace('"snout"\n', '"snout"\ntail_base = "rump"\n')
+    labeled = study.replace('"infer"', '"train"\nlabels = "labels.txt"', 1)
+    labeled += '[labels]\nformat = "bout-csv"\n[[behaviors]]\nname = "chase"\nkind = "directed"\n'
+
+    def asking(tables: str, *names: str) -> str:
+        return f"{tables}[features]\nuse = {json.dumps(names)}\n"
+
+    assert read_text(tmp_path, asking(study, "heading", "bearing")).features == ("heading", "bearing")
+    assert read_text(tmp_path, asking(labeled, "heading", "facing_angle")).features == ("heading", "facing_angle")
+    only = r"study\.toml:23: use of \[features\] names nothing but angles that wrap, which synthesis compares with no "
+    with pytest.raises(StudyError, match=f"{only}threshold; add a feature such as facing_angle$"):
+        read_text(tmp_path, asking(labeled, "heading", "bearing"))
+    with pytest.raises(StudyError, match=r"use of \[features\], did you mean 'heading'\?$"):
+        read_text(tmp_path, asking(labeled, "hedaing"))
 
 
 def test_a_used_feature_must_suit_every_block(tmp_path: Path) -> None:

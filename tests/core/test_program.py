@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsp_core.cleaning import Cleaning
-from nsp_core.dsl.ast import Condition
+from nsp_core.dsl.ast import And, Condition
+from nsp_core.dsl.operators import OPERATORS, operator_of
 from nsp_core.dsl.text import format_program, parse_program
 from nsp_core.errors import ProgramError
 from nsp_core.features import definition_digest
 from nsp_core.labels import Behavior
-from nsp_core.program import ProgramArtifact, dsl_fingerprint, from_json, to_json
+from nsp_core.program import ProgramArtifact, dsl_fingerprint, from_json, operator_definitions, to_json
 
 Programs = Callable[..., st.SearchStrategy[Condition]]
 
@@ -52,8 +53,20 @@ def test_an_artifact_written_as_json_reads_back_as_it_was(drawn: st.DataObject, 
     assert to_json(restored) == values
 
 
+@settings(max_examples=60, deadline=None)
+@given(drawn=st.data())
+def test_an_artifact_in_the_whole_language_reads_back_as_it_was(
+    drawn: st.DataObject, language_programs: Programs
+) -> None:
+    artifact = replace(ARTIFACT, condition=drawn.draw(language_programs()))
+    values = json.loads(json.dumps(to_json(artifact), allow_nan=False))
+    assert from_json(values) == artifact
+    assert to_json(from_json(values)) == values
+
+
 def test_the_text_alone_restores_the_program() -> None:
-    assert from_json(without("tree", "complexity", "program_id", "feature_definitions", "dsl_fingerprint")) == ARTIFACT
+    extras = "tree", "complexity", "program_id", "feature_definitions", "operator_definitions", "dsl_fingerprint"
+    assert from_json(without(*extras)) == ARTIFACT
 
 
 def test_provenance_and_scores_may_be_left_out() -> None:
@@ -66,6 +79,7 @@ def test_an_artifact_says_what_a_reader_asks_first() -> None:
     assert values["complexity"] == 6
     assert values["behavior"] == {"name": "sniffing", "kind": "directed"}
     assert values["feature_definitions"] == {name: definition_digest(name) for name in ("nose_to_nose", "speed")}
+    assert values["operator_definitions"] == operator_definitions(ARTIFACT.condition)
     assert values["dsl_fingerprint"] == dsl_fingerprint()
 
 
@@ -137,6 +151,63 @@ def test_a_program_whose_features_meant_something_else_is_refused() -> None:
     assert caught.value.found == "a program written when nose_to_nose and speed meant something else"
 
 
+@pytest.mark.parametrize("language", ["0123456789abcdef", None])
+def test_a_program_of_another_language_that_means_the_same_is_read(language: str | None) -> None:
+    assert from_json(stored(dsl_fingerprint=language)) == ARTIFACT
+
+
+def test_a_file_from_before_operators_had_definitions_is_read() -> None:
+    assert from_json(without("operator_definitions")) == ARTIFACT
+
+
+@pytest.mark.parametrize("name", ["compare", "and", "mean", "feature"])
+def test_a_program_whose_operators_meant_something_else_is_refused(name: str) -> None:
+    definitions = {**operator_definitions(ARTIFACT.condition), name: "0123456789ab"}
+    with pytest.raises(ProgramError, match="run it with the version that wrote it, or synthesize it again") as caught:
+        from_json(stored(operator_definitions=definitions))
+    assert caught.value.found == f"a program written when {name} meant something else"
+
+
+def test_operators_that_a_program_does_not_use_may_change() -> None:
+    definitions = {**operator_definitions(ARTIFACT.condition), "hysteresis": "0123456789ab", "quantile": "ba9876543210"}
+    assert from_json(stored(operator_definitions=definitions)) == ARTIFACT
+
+
+def test_each_operator_is_defined_by_what_it_says_of_itself() -> None:
+    text = "min(x, 1 s) > 1 and gaussian(x, 1 s) > 1 or fraction(max(x, 1 s) > 1, 2 s) < 0.5 or not abs(x) > 1"
+    definitions = operator_definitions(parse_program(text))
+    assert list(definitions) == [
+        "or", "and", "compare", "min", "feature", "gaussian", "fraction", "max", "not", "function"
+    ]  # fmt: skip
+    assert len(set(definitions.values())) == len(definitions)
+    assert all(len(meaning) == 12 for meaning in definitions.values())
+
+
+@pytest.mark.parametrize("field", ["operator_definitions", "feature_definitions"])
+def test_definitions_that_are_no_table_are_refused(field: str) -> None:
+    with pytest.raises(ProgramError, match=f"found {field} that are a list, expected a digest for each name"):
+        from_json(stored(**{field: ["mean"]}))
+
+
+def test_a_language_that_grows_leaves_programs_their_identifiers(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, identifier = dsl_fingerprint(), ARTIFACT.program_id
+    monkeypatch.setattr("nsp_core.program.OPERATORS", OPERATORS[:-1])
+    assert dsl_fingerprint() != before
+    assert ARTIFACT.program_id == identifier
+
+
+def test_an_operator_that_comes_to_mean_something_else_changes_the_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(operator_of(ARTIFACT.condition), documentation="Any part holds.")
+    identifier, definitions = ARTIFACT.program_id, operator_definitions(ARTIFACT.condition)
+    monkeypatch.setattr(
+        "nsp_core.program.operator_of", lambda node: other if isinstance(node, And) else operator_of(node)
+    )
+    assert ARTIFACT.program_id != identifier
+    assert {
+        name for name, meaning in operator_definitions(ARTIFACT.condition).items() if meaning != definitions[name]
+    } == {"and"}
+
+
 def test_a_person_may_write_another_feature_into_the_text() -> None:
     edited = without("tree", text="mean(facing_angle[agent], 1 s) < 0.5 rad and speed[agent] > 3 mm/s")
     assert from_json(edited).features == ("facing_angle", "speed")
@@ -182,7 +253,7 @@ def test_a_wrong_field_is_refused(changes: dict[str, Any], found: str) -> None:
 
 
 def test_an_unreadable_text_is_shown_with_its_file_and_a_caret() -> None:
-    with pytest.raises(ProgramError, match="correct the text at the caret") as caught:
+    with pytest.raises(ProgramError, match="convert the number: 1 cm is 10 mm") as caught:
         from_json(stored(text="speed < 3 cm"), where="sniffing.json")
     assert caught.value.where.startswith("sniffing.json, program text, line 1, column 11\n    speed < 3 cm\n")
 

@@ -14,7 +14,7 @@ from nsp_core.dsl.semantics import exact_states
 from nsp_core.dsl.text import parse_program
 from nsp_core.errors import FeatureError, LabelError, PoseError
 from nsp_core.features import compute_features, feature_sequence, participants
-from nsp_core.labels import Bout, RecordingLabels, frame_states
+from nsp_core.labels import Behavior, Bout, RecordingLabels, frame_states
 from nsp_core.poses import validate_poses
 from nsp_core.simulate import (
     APPROACH_RULE,
@@ -26,6 +26,7 @@ from nsp_core.simulate import (
     planted_frames,
     simulate_dyad,
 )
+from nsp_core.simulate_rules import Condition
 
 FPS, SCALE, ARENA_MM, BODY_MM = 30.0, 0.5, 500.0, 80.0
 SEEDS = range(5)
@@ -100,6 +101,21 @@ def test_a_rule_is_the_program_it_prints(recordings: list[SimulatedRecording], r
         states = exact_states(parse_program(str(rule)), columns.__getitem__, FPS)
         truth = frame_states(recordings[0].truth, rule.behavior, N_FRAMES, agent, target)
         np.testing.assert_array_equal(states == 1, truth == 1)
+
+
+def test_a_rule_on_an_angle_that_wraps_is_averaged_around_the_circle_as_its_program_is() -> None:
+    around_pi = np.pi + np.random.default_rng(0).normal(0, 0.2, 90)
+    angles = np.where(around_pi > np.pi, around_pi - 2 * np.pi, around_pi).astype(np.float32)
+    sequence = xr.DataArray(
+        angles[:, np.newaxis],
+        dims=("time", "feature"),
+        coords={"feature": ["heading"], "unit": ("feature", ["rad"])},
+        attrs={"fps": FPS},
+    )
+    rule = PlantedRule(Behavior("west", "solitary"), (Condition("heading", ">", 3.0, "rad", window_s=0.5),), 0.1)
+    states = exact_states(parse_program(str(rule)), lambda name: angles, FPS)
+    assert 0.2 < (states == 1).mean() < 0.8
+    np.testing.assert_array_equal(planted_frames(sequence, rule), states == 1)
 
 
 @pytest.mark.parametrize("rule", PLANTED_RULES, ids=lambda rule: rule.behavior.name)

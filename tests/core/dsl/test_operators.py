@@ -11,7 +11,22 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from nsp_core.bouts import drop_short_bouts, fill_short_gaps
-from nsp_core.dsl.ast import Compare, Condition, Duration, Feature, FillGaps, MinBout, Node, Windowed
+from nsp_core.dsl.ast import (
+    Before,
+    Compare,
+    Condition,
+    Constant,
+    Duration,
+    Feature,
+    FillGaps,
+    Fold,
+    MinBout,
+    Node,
+    Number,
+    Vote,
+    children,
+    complexity,
+)
 from nsp_core.dsl.operators import OPERATORS, Operator, duration_frames, half_window_frames, operator_of
 from nsp_core.dsl.semantics import exact_states, soft_bounds
 from nsp_core.dsl.text import parse_program
@@ -152,6 +167,8 @@ def test_and_multiplies_and_or_multiplies_complements() -> None:
         (Duration(0.06), 10.0, 1),
         (Duration(7.0, "frame"), None, 7),
         (Duration(7.0, "frame"), 30.0, 7),
+        (Duration(1e300), 30.0, 2**40),
+        (Duration(1e300, "frame"), None, 2**40),
     ],
 )
 def test_durations_are_rounded_to_the_nearest_frame(duration: Duration, fps: float | None, frames: int) -> None:
@@ -174,7 +191,19 @@ def test_windows_are_centered_on_the_frame(width: Duration, fps: float | None, h
     assert half_window_frames(width, fps) == half
 
 
-@pytest.mark.parametrize("program", ["mean(x, 0.5 s) < 1", "fill_gaps(x < 1, 0.5 s)", "min_bout(x < 1, 0.5 s)"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        "mean(x, 0.5 s) < 1",
+        "gaussian(x, 0.5 s) < 1",
+        "fraction(x < 1, past 0.5 s) < 1",
+        "within(x < 1, next 0.5 s)",
+        "sustained(x < 1, 0.5 s)",
+        "followed_by(x < 1, x > 1, 0.5 s)",
+        "fill_gaps(x < 1, 0.5 s)",
+        "min_bout(x < 1, 0.5 s)",
+    ],
+)
 def test_seconds_without_a_frame_rate_are_refused(program: str) -> None:
     with pytest.raises(UnitError, match=r"a duration of 0\.5 s and features without a frame rate.* in frames"):
         exact_states(parse_program(program), lambda name: np.zeros(3, dtype=np.float32), None)
@@ -185,11 +214,33 @@ def test_every_kind_of_node_is_one_operator() -> None:
     assert len({operator.name for operator in OPERATORS}) == len(OPERATORS)
 
 
+def example(operator: Operator) -> Node:
+    """The node that the example of an operator is."""
+    text = re.sub(r"\b[pq]\b", "speed < 1", operator.text)
+    if operator.node is Before:
+        return parse_program(f"fold({text} + x) < 1").child.child.parts[0]
+    return parse_program(f"{text} < 1").child if operator.node in get_args(Number) else parse_program(text)
+
+
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
 def test_the_example_of_an_operator_is_a_program_of_that_operator(operator: Operator) -> None:
-    text = re.sub(r"\b[pq]\b", "speed < 1", operator.text)
-    node = parse_program(f"{text} < 1").child if operator.node in (Feature, Windowed) else parse_program(text)
-    assert operator_of(node) is operator
+    assert operator_of(example(operator)) is operator
+
+
+@pytest.mark.parametrize(
+    "operator", [each for each in OPERATORS if each.node not in (Feature, Vote)], ids=lambda operator: operator.name
+)
+def test_an_operator_says_how_many_constants_it_adds(operator: Operator) -> None:
+    node = example(operator)
+    own = complexity(node) - sum(map(complexity, children(node)))
+    assert re.search(rf"\b{own}\b", operator.n_constants)
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.name)
+def test_only_the_evaluator_knows_where_values_come_from(operator: Operator) -> None:
+    meanings = (operator.number, operator.numbers, operator.compare, operator.truth)
+    n_meanings = sum(meaning is not None for meaning in meanings)
+    assert n_meanings == (operator.node not in (Feature, Constant, Before, Fold))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def test_no_name_is_the_beginning_of_a_feature_that_takes_a_name() -> None:
 
 def test_what_needs_a_side_a_camera_or_the_tracker_is_not_offered() -> None:
     for feature in CATALOG:
-        if feature.mirrored or feature.circular or feature.family == "tracking":
+        of_the_camera = "Depends on" in feature.definition
+        if feature.mirrored or feature.circular or of_the_camera or feature.family == "tracking":
             assert not feature.offered, feature.name
 
 
@@ -49,6 +50,7 @@ def test_what_needs_a_side_a_camera_or_the_tracker_is_not_offered() -> None:
         ("jerk", "mm/s^3", "bl/s^3", "length/time^3"),
         ("ellipse_area", "mm^2", "bl^2", "length^2"),
         ("nose_to_nose", "mm", "bl", "length"),
+        ("centroid_x", "mm", "bl", "length"),
         ("turning_speed", "rad/s", "rad/s", "angle/time"),
         ("path_curvature", "rad/mm", "rad/bl", "angle/length"),
         ("facing_angle", "rad", "rad", "angle"),

@@ -201,6 +201,17 @@ def test_heading_is_right_at_zero_and_down_at_a_quarter_turn(
     assert heading(geometry_of({"nose": nose, "tail_base": 0}))[0, 0] == pytest.approx(direction)
 
 
+def test_the_centroid_is_so_far_right_and_down_from_the_corner_of_the_image(film: Film, roles: Roles) -> None:
+    frames = np.arange(30)[:, np.newaxis]
+    poses = film(50 + 80j + (3 - 2j) * frames, 0.1 * frames, scale_mm_per_px=0.5)
+    in_px = compute_features(poses, roles, ["centroid_x", "centroid_y"], length_unit="px")
+    assert in_px["centroid_x"].values == pytest.approx(50 + 3 * frames, abs=1e-4)
+    assert in_px["centroid_y"].values == pytest.approx(80 - 2 * frames, abs=1e-4)
+    in_mm = compute_features(poses, roles, ["centroid_x"])["centroid_x"]
+    assert in_mm.attrs["units"] == "mm"
+    assert in_mm.values == pytest.approx(25 + 1.5 * frames, abs=1e-4)
+
+
 def test_the_nose_of_a_turning_animal_moves_along_the_chord(film: Film, roles: Roles) -> None:
     turns = 2.0 * np.arange(60)[:, np.newaxis] / 30
     found = compute_features(film(np.zeros((60, 1)), turns), roles, length_unit="px")

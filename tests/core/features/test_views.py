@@ -126,3 +126,27 @@ def test_one_animal_has_no_dyad(film: Film, roles: Roles) -> None:
 def test_features_that_do_not_fit_the_kind(features: xr.Dataset) -> None:
     with pytest.raises(FeatureError, match="no feature for a behavior of kind solitary among nose_to_nose"):
         feature_sequences(features[["nose_to_nose"]], "solitary")
+
+
+@pytest.fixture(scope="session")
+def angles(film: Film, roles: Roles) -> xr.Dataset:
+    """Two animals that look past each other, the second one to the left of the first and out of line."""
+    return compute_features(film(np.tile([0, -200 + 100j], (3, 1)), [0.5, -3.0]), roles, ["heading", "bearing", "bend"])
+
+
+def test_angles_that_wrap_are_words_of_programs(angles: xr.Dataset) -> None:
+    for kind in ("directed", "undirected"):
+        sequence = feature_sequences(angles, kind)[0]
+        units = dict(zip(sequence["feature"].values, sequence["unit"].values, strict=True))
+        assert units["heading[agent]"] == units["heading[target]"] == units["bearing[target]"] == "rad"
+        np.testing.assert_allclose(series(sequence, "heading[agent]"), 0.5, atol=1e-6)
+        np.testing.assert_allclose(series(sequence, "heading[target]"), -3.0, atol=1e-6)
+        expected = np.arctan2(100, -200) - 0.5
+        np.testing.assert_allclose(series(sequence, "bearing[agent]"), expected, atol=1e-6)
+    (alone,) = feature_sequences(angles[["heading"]].isel(individual=[0]), "solitary")
+    assert alone["feature"].values.tolist() == ["heading"]
+
+
+def test_neither_of_two_angles_that_wrap_is_the_higher(angles: xr.Dataset) -> None:
+    names = feature_sequences(angles, "undirected")[0]["feature"].values.tolist()
+    assert [name for name in names if name.endswith(("[higher]", "[lower]"))] == ["bend[higher]", "bend[lower]"]
