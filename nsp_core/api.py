@@ -18,9 +18,11 @@ from nsp_core.program import ProgramArtifact
 from nsp_core.search.assess import predict_sequences, score_program
 from nsp_core.search.beam import Budget, SearchProgress
 from nsp_core.search.compare import baseline_scores
+from nsp_core.search.losses import LossName
 from nsp_core.search.result import SynthesisResult
+from nsp_core.search.state import Checkpoint
 from nsp_core.search.synthesize import MAX_COMPLEXITY, SearchMethod, synthesize_sequences
-from nsp_core.sequences import as_sequences, hold_out, units_of
+from nsp_core.sequences import as_sequences, units_of
 
 __all__ = ["evaluate", "infer", "synthesize"]
 
@@ -36,12 +38,16 @@ def synthesize(
     search: SearchMethod = "beam",
     budget: Budget | None = None,
     max_complexity: int = MAX_COMPLEXITY,
+    loss: LossName = "balanced",
     device: str = "cpu",
+    start: Sequence[AnyProgram] = (),
+    checkpoint: Checkpoint | None = None,
+    clock: Callable[[], float] | None = None,
     report: Callable[[SearchProgress], None] = lambda progress: None,
 ) -> SynthesisResult:
     """Return the readable programs that recognize the labeled behavior, beside all baselines.
 
-    Every fourth recording (see :func:`nsp_core.sequences.hold_out`) validates; the rest trains.
+    Every recording is held out once, in four folds; programs are chosen by how their like, fitted without it, do on it.
 
     Parameters
     ----------
@@ -60,30 +66,41 @@ def synthesize(
         When to stop early; None runs to completion.
     max_complexity
         Most feature references plus learned constants.
+    loss
+        What the fit of constants minimizes: ``balanced`` cross-entropy, ``focal`` or ``soft_f1``.
     device
-        Where gradients are computed, such as ``cpu`` or ``cuda``.
+        Where fits are computed, such as ``cpu`` or ``cuda``.
+    start
+        Programs to start from: chains of thresholds, such as a person's rule.
+    checkpoint
+        Where the search keeps its state after every depth, and goes on from.
+    clock
+        Returns seconds, such as ``time.monotonic``; times of the trace come from it.
     report
         Called after every stage.
 
     Raises
     ------
     LabelError
-        If labels and features disagree, or a class is missing on either side of the split.
+        If labels and features disagree, or hold too little of a class to judge a program by.
     FeatureError, UnitError
         If dims, names or units of the features make no sense.
     """
-    train, validation = hold_out(as_sequences(features, labels))
+    sequences = as_sequences(features, labels)
     result = synthesize_sequences(
-        train,
-        validation,
+        sequences,
         seed=seed,
         search=search,
         budget=budget,
         max_complexity=max_complexity,
+        loss=loss,
         device=device,
+        start=[_condition(program) for program in start],
+        checkpoint=checkpoint,
+        clock=clock,
         report=report,
     )
-    baselines = baseline_scores({"train": train, "validation": validation}, seed=seed)
+    baselines = baseline_scores(sequences, {}, seed=seed)
     return replace(result, scores={**result.scores, **baselines})
 
 

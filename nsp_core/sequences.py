@@ -1,14 +1,13 @@
 """Feature sequences and their labels, as search, evaluation and inference share them.
 
 A *sequence* is one animal or dyad of one recording over time. The public functions accept xarray in the forms a user
-has; this module turns them into one plain form and decides which recordings train and which validate.
+has; this module turns them into one plain form and decides what is held out when programs are judged.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,12 +19,21 @@ from nsp_core.evaluate.splits import folds, natural_key
 from nsp_core.labels import UNLABELED
 from nsp_core.units import TimeReference, Unit, parse_unit
 
-__all__ = ["LabeledSequence", "Split", "as_sequences", "hold_out", "units_of"]
+__all__ = [
+    "N_FOLDS",
+    "LabeledSequence",
+    "Split",
+    "as_sequences",
+    "batches_of_one_length",
+    "fold_of_frames",
+    "only_fold",
+    "units_of",
+]
 
 Split = Literal["train", "validation", "test"]
 Features = xr.DataArray | Sequence[xr.DataArray]
 
-HOLD_OUT_EVERY = 4
+N_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,43 +129,88 @@ def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | N
     return sequences
 
 
-def hold_out(sequences: Sequence[LabeledSequence]) -> tuple[tuple[LabeledSequence, ...], tuple[LabeledSequence, ...]]:
-    """Return (training, validation) sequences: every fourth recording in natural order validates.
+def fold_of_frames(
+    sequences: Sequence[LabeledSequence], *, n_folds: int = N_FOLDS, longest_window_frames: int = 0
+) -> tuple[NDArray[np.int8], ...]:
+    """Return which fold holds out each frame, one array (time,) per sequence; -1 where a frame is in no fold.
 
-    With two or three recordings the last one validates; with a single one, its last quarter does, separated from the
-    rest by a gap as long as the longest search window could reach (a tenth of the recording).
+    Whole recordings are held out, every ``n_folds``-th in natural order. Where that cannot be (a single recording, or a
+    class that would be missing from the training side of a fold), every recording is cut into ``n_folds`` contiguous
+    blocks with gaps between them as long as the longest window, but at most a twentieth of the recording.
+
+    Parameters
+    ----------
+    sequences
+        Labeled sequences; those of one recording are held out together.
+    n_folds
+        Number of folds; fewer where there are fewer recordings.
+    longest_window_frames
+        How far a program may look.
+
+    Raises
+    ------
+    LabelError
+        If some training side lacks a class either way: there is not enough to judge a program by.
     """
     recordings = sorted({sequence.recording for sequence in sequences}, key=natural_key)
-    if len(recordings) == 1:
-        return _hold_out_time(sequences)
-    validating = set(folds(recordings, min(len(recordings), HOLD_OUT_EVERY))[-1])
-    return (
-        tuple(s for s in sequences if s.recording not in validating),
-        tuple(s for s in sequences if s.recording in validating),
+    if len(recordings) > 1:
+        held_out = folds(recordings, min(n_folds, len(recordings)))
+        fold_of = {name: fold for fold, names in enumerate(held_out) for name in names}
+        by_recording = tuple(np.full(len(one.states), fold_of[one.recording], dtype=np.int8) for one in sequences)
+        if _every_fold_trains(sequences, by_recording):
+            return by_recording
+    by_block = tuple(_fold_of_blocks(len(one.states), n_folds, longest_window_frames) for one in sequences)
+    if _every_fold_trains(sequences, by_block):
+        return by_block
+    raise LabelError(
+        found="a behavior, or its absence, that all but one part of the data lack",
+        expected=f"both in at least two recordings, or two of {n_folds} equal parts of a recording",
+        where="labels",
+        remedy="annotate the behavior in more recordings, or more of this one",
     )
 
 
-def _hold_out_time(
-    sequences: Sequence[LabeledSequence],
-) -> tuple[tuple[LabeledSequence, ...], tuple[LabeledSequence, ...]]:
-    training, validating = [], []
-    for sequence in sequences:
-        n_frames = len(sequence.states)
-        start, gap = math.floor(n_frames * 0.75), math.ceil(n_frames * 0.1)
-        training.append(_cut(sequence, slice(0, max(start - gap, 1))))
-        validating.append(_cut(sequence, slice(start, n_frames)))
-    return tuple(training), tuple(validating)
+def only_fold(
+    sequences: Sequence[LabeledSequence], fold_of: Sequence[NDArray[np.int8]], fold: int
+) -> tuple[LabeledSequence, ...]:
+    """Return the sequences with labels in ``fold``, all frames outside it unlabeled."""
+    kept = []
+    for sequence, own in zip(sequences, fold_of, strict=True):
+        states = np.where(own == fold, sequence.states, np.int8(UNLABELED))
+        if (states != UNLABELED).any():
+            kept.append(replace(sequence, states=states))
+    return tuple(kept)
 
 
-def _cut(sequence: LabeledSequence, frames: slice) -> LabeledSequence:
-    return LabeledSequence(
-        sequence.recording,
-        sequence.values[frames],
-        sequence.states[frames],
-        sequence.names,
-        sequence.units,
-        sequence.fps,
-    )
+def batches_of_one_length(sequences: Sequence[LabeledSequence], max_frames: int = 2_000_000) -> Iterator[list[int]]:
+    """Yield the indices of sequences of one length and frame rate that together have at most about ``max_frames``.
+
+    Stacked, thousands of short sequences cost as much as one of their summed length.
+    """
+    alike: dict[tuple[int, float | None], list[int]] = {}
+    for index, sequence in enumerate(sequences):
+        alike.setdefault((len(sequence.states), sequence.fps), []).append(index)
+    for (n_frames, _), indices in alike.items():
+        at_once = max(1, max_frames // max(n_frames, 1))
+        for start in range(0, len(indices), at_once):
+            yield indices[start : start + at_once]
+
+
+def _fold_of_blocks(n_frames: int, n_folds: int, gap_frames: int) -> NDArray[np.int8]:
+    fold = (np.arange(n_frames) * n_folds // max(n_frames, 1)).astype(np.int8)
+    gap = min(gap_frames, n_frames // 20)
+    for edge in np.flatnonzero(np.diff(fold)) + 1:
+        fold[max(edge - gap // 2, 0) : edge + (gap - gap // 2)] = -1
+    return fold
+
+
+def _every_fold_trains(sequences: Sequence[LabeledSequence], fold_of: Sequence[NDArray[np.int8]]) -> bool:
+    n_folds = 1 + max(int(own.max(initial=-1)) for own in fold_of)
+    counts = np.zeros((2, n_folds), dtype=np.int64)
+    for sequence, own in zip(sequences, fold_of, strict=True):
+        for state in (0, 1):
+            counts[state] += np.bincount(own[(sequence.states == state) & (own >= 0)], minlength=n_folds)
+    return n_folds > 1 and bool((counts.sum(axis=1, keepdims=True) > counts).all())
 
 
 def _split_sequences(features: Features) -> list[xr.DataArray]:

@@ -116,7 +116,7 @@ class SearchSettings:
     seeds: tuple[int, ...] = (0,)
     budget_s: float | None = None
     budget_candidates: int | None = None
-    max_complexity: int = 18
+    max_complexity: int = 20
     beam_width: int = 9
 
     def __post_init__(self) -> None:

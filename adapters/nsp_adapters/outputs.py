@@ -31,7 +31,7 @@ __all__ = ["Failure", "sweep_outputs", "write_run_outputs"]
 
 SCORES_NAME, FAILURES_NAME = "scores.json", "failures.csv"
 # Everywhere a run writes to: a killed one may have left temporaries in any of these.
-_WRITTEN_TO = ("recordings", "recordings/*.zarr", "search", "programs", "ethograms", "ethograms/parts")
+_WRITTEN_TO = ("recordings", "recordings/*.zarr", "search", "log", "programs", "ethograms", "ethograms/parts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ class SearchTable(_Table):
     ] = [0]
     budget_s: Annotated[Positive | None, Field(description="seconds, a number above 0")] = None
     budget_candidates: Annotated[Count | None, Field(description="a whole number, 1 or above")] = None
-    max_complexity: Annotated[Count, Field(description="a whole number, 1 or above")] = 18
+    max_complexity: Annotated[Count, Field(description="a whole number, 1 or above")] = 20
     beam_width: Annotated[Count, Field(description="a whole number, 1 or above")] = 9
 
 

@@ -2,8 +2,9 @@
 
 ``<out>/search/<behavior>-seed<k>-<key>.json`` holds what one seed found,
 ``<out>/search/<behavior>-baselines-<key>.json`` the scores of the baselines. From both, :func:`publish_program`
-chooses by validation scores, then scores the choice on the test recordings and writes
-``<out>/programs/<behavior>.json``.
+chooses by held-out scores, then scores the choice on the test recordings and writes ``<out>/programs/<behavior>.json``.
+Beside a piece, ``.state.json`` is where an interrupted search goes on; ``<out>/log/*.trace.csv`` says what it found
+when.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nsp_adapters.atomic import KEY_LENGTH, atomic_write_text, file_name
+from nsp_adapters.checkpoint import FileCheckpoint, write_trace
 from nsp_adapters.manifest import file_sha256, software_version
 from nsp_adapters.programs import read_program, write_program
 from nsp_adapters.recordings import PreparedRecording, labeled_sequences
@@ -32,9 +34,10 @@ from nsp_core.search.synthesize import synthesize_sequences
 from nsp_core.sequences import LabeledSequence
 from nsp_core.study import Study, study_digest
 
-__all__ = ["Publication", "publish_program", "score_baselines", "search_program"]
+__all__ = ["Publication", "development_sequences", "publish_program", "score_baselines", "search_program"]
 
 SPLITS = ("train", "validation", "test")
+DEVELOPMENT = ("train", "validation")
 Report = Callable[[SearchProgress], None]
 
 
@@ -55,8 +58,8 @@ class Publication:
     scores
         Model -> split -> scores, plain values.
     beats_baselines
-        Whether the program beats every readable baseline (always positive, one threshold, depth-3 tree) on the
-        validation recordings, in F1 and average precision.
+        Whether the program beats every readable baseline (always positive, one threshold, depth-3 tree) on
+        recordings it was not fitted on, in F1 and average precision.
     """
 
     behavior: str
@@ -78,49 +81,54 @@ def search_program(
 ) -> Path:
     """Return the file with what a search with ``seed`` found, running it only if there is no such file yet.
 
-    A search that the study's ``budget_s`` cut short returns a file of its own, ``.partial.json``, and is run again.
+    An interrupted search goes on from its last depth. One that the study's ``budget_s`` cut short returns a file of its
+    own, ``.partial.json``, and goes on when it is run again.
 
     Raises
     ------
     LabelError
-        If the training or validation recordings lack one of the two classes.
+        If the recordings lack one of the two classes, or hold too little of one to judge a program by.
     """
     path = _piece(study, behavior, f"seed{seed}", recordings, out)
     if path.is_file():
         return path
-    splits = _splits(study, behavior, recordings, ("train", "validation"))
+    checkpoint = FileCheckpoint(path.with_suffix(".state.json"), out / "log" / f"{path.stem}.trace.csv")
     result = synthesize_sequences(
-        splits["train"],
-        splits["validation"],
+        development_sequences(study, behavior, recordings),
         seed=seed,
         max_complexity=study.search.max_complexity,
         width=study.search.beam_width,
         budget=Budget(study.search.budget_candidates, _out_of_time(study.search.budget_s)),
+        checkpoint=checkpoint,
+        clock=time.monotonic,
         report=report,
     )
-    front = [
-        {
-            "text": candidate.text,
-            "complexity": candidate.complexity,
-            "discretization_gap": round(candidate.discretization_gap, 4),
-            "scores": as_json({"program": {"train": candidate.train, "validation": candidate.validation}}, seed=seed)[
-                "program"
-            ],
-        }
-        for candidate in _front_with_best(result)
-    ]
+    write_trace(checkpoint.trace_path, result.trace)
     found = {
         "behavior": behavior.name,
         "seed": seed,
         "stopped_because": result.stopped_because,
         "n_candidates": result.n_candidates,
         "best": result.best.text,
-        "front": front,
+        "front": [_entry(candidate, seed) for candidate in _front_with_best(result)],
+        "alternatives": [_entry(candidate, seed) for candidate in result.alternatives],
     }
-    if result.stopped_because != "asked to stop":
-        # What a stopped clock allowed is not what the study asked for: it is returned, but a rerun searches again.
-        return _write_json(path, found)
-    return _write_json(path.with_suffix(".partial.json"), found)
+    if result.stopped_because == "asked to stop":
+        # What a stopped clock allowed is not what the study asked for: it is returned, but a rerun goes on searching.
+        return _write_json(path.with_suffix(".partial.json"), found)
+    written = _write_json(path, found)
+    checkpoint.forget()
+    return written
+
+
+def _entry(candidate: Candidate, seed: int) -> dict[str, Any]:
+    scores = as_json({"program": {"train": candidate.train, "validation": candidate.validation}}, seed=seed)
+    return {
+        "text": candidate.text,
+        "complexity": candidate.complexity,
+        "discretization_gap": round(candidate.discretization_gap, 4),
+        "scores": scores["program"],
+    }
 
 
 def score_baselines(study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording], out: Path) -> Path:
@@ -128,7 +136,9 @@ def score_baselines(study: Study, behavior: Behavior, recordings: Sequence[Prepa
     path = _piece(study, behavior, "baselines", recordings, out)
     if not path.is_file():
         seed = study.search.seeds[0]
-        _write_json(path, as_json(baseline_scores(_splits(study, behavior, recordings), seed=seed), seed=seed))
+        development = development_sequences(study, behavior, recordings)
+        scores = baseline_scores(development, _test_split(study, behavior, recordings), seed=seed)
+        _write_json(path, as_json(scores, seed=seed))
     return path
 
 
@@ -150,8 +160,8 @@ def publish_program(
     artifact = _published_before(path, made_from)
     if artifact is None:
         found = [json.loads(piece.read_text(encoding="utf-8")) for piece in searches]
-        splits = _splits(study, behavior, recordings)
-        artifact = _chosen_artifact(study, behavior, found, splits, json.loads(baselines.read_text(encoding="utf-8")))
+        test = _test_split(study, behavior, recordings)
+        artifact = _chosen_artifact(study, behavior, found, test, json.loads(baselines.read_text(encoding="utf-8")))
         artifact = replace(artifact, provenance={**artifact.provenance, "made_from": made_from})
         write_program(path, artifact)
     scores = artifact.scores
@@ -170,13 +180,13 @@ def _chosen_artifact(
     study: Study,
     behavior: Behavior,
     found: Sequence[Mapping[str, Any]],
-    splits: Mapping[str, list[LabeledSequence]],
+    test: Mapping[str, list[LabeledSequence]],
     baseline_scores: Mapping[str, Any],
 ) -> ProgramArtifact:
     best = max(found, key=lambda one: _merit(_front_entry(one)))
-    scores: dict[str, Any] = {"program": _scored(best["best"], splits, best["seed"])}
+    scores: dict[str, Any] = {"program": _scored(best, test)}
     for one in found if len(found) > 1 else []:
-        scores[f"program, seed {one['seed']}"] = _scored(one["best"], splits, one["seed"])
+        scores[f"program, seed {one['seed']}"] = _scored(one, test)
     scores |= baseline_scores
     return ProgramArtifact(
         behavior=behavior,
@@ -192,7 +202,8 @@ def _chosen_artifact(
             "stopped_because": best["stopped_because"],
             "n_candidates": sum(one["n_candidates"] for one in found),
             "discretization_gap": _front_entry(best)["discretization_gap"],
-            "front": [{key: entry[key] for key in ("text", "complexity")} for entry in best["front"]],
+            "front": [_brief(entry) for entry in best["front"]],
+            "alternatives": [_brief(entry) for entry in best["alternatives"]],
             "beats_baselines": _beats_baselines(scores),
         },
         scores=scores,
@@ -212,8 +223,17 @@ def _front_with_best(result: SynthesisResult) -> list[Candidate]:
     return sorted({*result.front, result.best}, key=lambda one: (one.complexity, one.text))
 
 
-def _scored(text: str, splits: Mapping[str, list[LabeledSequence]], seed: int) -> dict[str, Any]:
-    return as_json({"program": program_scores(parse_program(text), splits, seed=seed)}, seed=seed)["program"]
+def _scored(found: Mapping[str, Any], test: Mapping[str, list[LabeledSequence]]) -> dict[str, Any]:
+    """Return split -> scores of what one seed found; test recordings are scored here, after the choice."""
+    program, seed = parse_program(found["best"]), found["seed"]
+    tested = as_json({"program": program_scores(program, test, seed=seed)}, seed=seed) if test else {"program": {}}
+    return {**_front_entry(found)["scores"], **tested["program"]}
+
+
+def _brief(entry: Mapping[str, Any]) -> dict[str, Any]:
+    validation = entry["scores"]["validation"]
+    held_out = {name: validation.get(name) for name in ("f1", "f1_low", "f1_high", "ap")}
+    return {"text": entry["text"], "complexity": entry["complexity"], "held_out": held_out}
 
 
 def _front_entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -234,27 +254,43 @@ def _beats_baselines(scores: Mapping[str, Any]) -> bool:
     )
 
 
-def _splits(
-    study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording], names: Sequence[str] = SPLITS
+def development_sequences(
+    study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording]
+) -> list[LabeledSequence]:
+    """Return the labeled sequences that programs are found on: those of the roles ``train`` and ``validation``.
+
+    Raises
+    ------
+    LabelError
+        If no recording of these roles is usable.
+    """
+    sequences = _of_roles(study, behavior, recordings, DEVELOPMENT)
+    if not sequences:
+        raise LabelError(
+            found="no usable train recording",
+            expected="at least one",
+            where=f"behavior {behavior.name}",
+            remedy="give a labeled recording the role train, or mend those that failed",
+        )
+    return sequences
+
+
+def _test_split(
+    study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording]
 ) -> dict[str, list[LabeledSequence]]:
-    splits = {
-        name: [
-            sequence
-            for recording in recordings
-            if recording.entry.role == name
-            for sequence in labeled_sequences(recording, study, behavior)
-        ]
-        for name in names
-    }
-    for needed in ("train", "validation"):
-        if not splits[needed]:
-            raise LabelError(
-                found=f"no usable {needed} recording",
-                expected="at least one",
-                where=f"behavior {behavior.name}",
-                remedy=f"give a labeled recording the role {needed}, or mend those that failed",
-            )
-    return {name: sequences for name, sequences in splits.items() if sequences}
+    sequences = _of_roles(study, behavior, recordings, ("test",))
+    return {"test": sequences} if sequences else {}
+
+
+def _of_roles(
+    study: Study, behavior: Behavior, recordings: Sequence[PreparedRecording], roles: Sequence[str]
+) -> list[LabeledSequence]:
+    return [
+        sequence
+        for recording in recordings
+        if recording.entry.role in roles
+        for sequence in labeled_sequences(recording, study, behavior)
+    ]
 
 
 def _piece(study: Study, behavior: Behavior, name: str, recordings: Sequence[PreparedRecording], out: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.semantics import Memo, Prediction, predict
 from nsp_core.evaluate.frames import FrameScores, score_frames
-from nsp_core.sequences import LabeledSequence
+from nsp_core.sequences import LabeledSequence, batches_of_one_length
 
 __all__ = ["ProgramScorer", "predict_sequences", "score_program"]
 
@@ -35,7 +35,7 @@ class ProgramScorer:
     def predict(self, program: Condition) -> list[Prediction]:
         """Return the prediction of ``program`` for each sequence, in their order."""
         predictions: dict[int, Prediction] = {}
-        for indices in _batches(self.sequences):
+        for indices in batches_of_one_length(self.sequences):
             batch = [self.sequences[index] for index in indices]
             memo = self.memos.setdefault(indices[0], Memo())
             together = predict(program, partial(_stacked, batch), batch[0].fps, memo)
@@ -86,13 +86,3 @@ def _score(predictions: Sequence[Prediction], sequences: Sequence[LabeledSequenc
 
 def _stacked(batch: Sequence[LabeledSequence], name: str) -> NDArray[np.float32]:
     return np.stack([sequence.column(name) for sequence in batch], axis=1)
-
-
-def _batches(sequences: Sequence[LabeledSequence], max_frames: int = 2_000_000) -> Iterator[list[int]]:
-    alike: dict[tuple[int, float | None], list[int]] = {}
-    for index, sequence in enumerate(sequences):
-        alike.setdefault((len(sequence.states), sequence.fps), []).append(index)
-    for (n_frames, _), indices in alike.items():
-        at_once = max(1, max_frames // max(n_frames, 1))
-        for start in range(0, len(indices), at_once):
-            yield indices[start : start + at_once]

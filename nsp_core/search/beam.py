@@ -1,9 +1,9 @@
 """A batched beam: screen every one-clause extension exactly, fit the most promising many at once, keep the best.
 
 Depth d holds chains of d clauses. Every kept chain is extended by each column, direction and join; exact screening
-(:mod:`nsp_core.search.screen`) proposes the best thresholds by F1 and by likelihood; gradients fit all proposals of a
-depth as one tensor job (:mod:`nsp_core.search.chains`), warm-started from their parents; the survivors of all depths
-are the finalists.
+(:mod:`nsp_core.search.screen`) proposes the best thresholds by F1 and by likelihood; all proposals of a depth are
+fitted as one tensor job (:mod:`nsp_core.search.fit`), warm-started from their parents. :func:`deepen` goes one depth
+further and is a function of the state before and of nothing else, so that an interrupted search ends like any other.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsp_core.dsl.ast import complexity
+from nsp_core.dsl.text import format_program
 from nsp_core.errors import ProgramError
-from nsp_core.search.chains import Chain, Clause, FittingRows
+from nsp_core.search.chains import Chain, Clause, FittingRows, program_of
 from nsp_core.search.columns import Column
+from nsp_core.search.crossfit import ScoredChain, score_chains
+from nsp_core.search.development import Development
 from nsp_core.search.fit import chain_truth, fit_chains
+from nsp_core.search.losses import LossName
+from nsp_core.search.operating import move_to_best_f1
+from nsp_core.search.refine import round_constants
 from nsp_core.search.screen import MISSING, BinnedColumns, Join, ThresholdScores, screen_thresholds
+from nsp_core.search.state import Improvement, SearchState
 
-__all__ = ["BEAM_WIDTH", "BeamSettings", "Budget", "SearchProgress", "beam_search", "kind_of"]
+__all__ = ["BEAM_WIDTH", "BeamSettings", "Budget", "SearchProgress", "deepen", "first_state", "kind_of"]
 
 FIRST_SOFTNESS = 0.5
 BEAM_WIDTH = 9
+# Candidates between two looks at the clock.
+AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,17 @@ class BeamSettings:
     n_proposals
         Extensions of one chain that are fitted.
     n_steps, n_polish_steps
-        Gradient steps for proposals and for survivors.
+        Newton steps for proposals, and for survivors and their like in each fold.
+    loss
+        What is minimized, see :data:`nsp_core.search.losses.LOSSES`.
     """
 
-    n_clauses: int = 4
+    n_clauses: int = 5
     width: int = BEAM_WIDTH
     n_proposals: int = 24
-    n_steps: int = 40
-    n_polish_steps: int = 120
+    n_steps: int = 12
+    n_polish_steps: int = 25
+    loss: LossName = "balanced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,59 +89,119 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class SearchProgress:
-    """What to show a person who waits."""
+    """What to show a person who waits: the stage and how far it is, and the best program so far with its F1."""
 
     stage: str
     done: int
     total: int
     n_candidates: int
+    best_text: str = ""
+    best_f1: float = float("nan")
 
 
-def beam_search(
-    small: FittingRows,
-    large: FittingRows,
-    binned: BinnedColumns,
-    columns: Sequence[Column],
+def first_state(development: Development, seconds: float | None) -> SearchState:
+    """Return the state of a search that has not begun."""
+    families = [Chain((), either=False)]
+    if any(column.oriented for column in development.columns):
+        families.append(Chain((), either=True))
+    return SearchState(beam=tuple(families), seconds=seconds)
+
+
+def deepen(
+    state: SearchState,
+    development: Development,
     *,
     settings: BeamSettings,
     budget: Budget,
+    start: Sequence[Chain] = (),
+    clock: Callable[[], float] | None = None,
     report: Callable[[SearchProgress], None],
-) -> tuple[list[Chain], int, str]:
-    """Return the finalists of every depth, the number of fitted candidates, and why the search stopped.
+) -> SearchState:
+    """Return the state of the search after one more clause.
 
     Parameters
     ----------
-    small, large
-        Rows on which proposals are fitted, and on which survivors are polished.
-    binned
-        The columns of ``small``, binned for screening.
-    columns
-        What each column is; oriented ones are used only inside ``either``.
+    state
+        Where the search stands; not yet stopped.
+    development
+        What it learns from.
+    settings, budget
+        How it searches, and when it ends early.
+    start
+        Chains to go on from; each survives at the depth of its length, whatever else is found.
+    clock
+        Seconds spent since the search began, over all its runs.
+    report
+        Called after every few hundred candidates, and at the end of the depth.
     """
-    families = [Chain((), either=False)]
-    if any(column.oriented for column in columns):
-        families.append(Chain((), either=True))
-    beam, finalists, n_candidates = families, [], 0
-    for depth in range(1, settings.n_clauses + 1):
-        proposals: list[Chain] = []
-        for chain in beam:
-            proposals += _extensions(chain, small, binned, columns, settings.n_proposals)
-        proposals = _distinct(proposals)
-        allowance = None if budget.candidates is None else budget.candidates - n_candidates
-        fitted = _fit_families(proposals[:allowance], small, settings.n_steps)
-        n_candidates += len(fitted)
-        beam = _fit_families(_survivors(fitted, settings.width, columns), large, settings.n_polish_steps)
-        finalists += beam
-        report(SearchProgress("search", depth, settings.n_clauses, n_candidates))
-        stopped = budget.exhausted(n_candidates)
-        if stopped is not None and (depth < settings.n_clauses or len(fitted) < len(proposals)):
-            return finalists, n_candidates, stopped
-    return finalists, n_candidates, "complete"
+    proposals: list[Chain] = []
+    for chain in state.beam:
+        proposals += _extensions(chain, development, settings.n_proposals)
+    proposals = _distinct(proposals)
+    if budget.candidates is not None:
+        proposals = proposals[: budget.candidates - state.n_candidates]
+    depth, fitted = state.depth + 1, list[Chain]()
+    for first in range(0, len(proposals), AT_ONCE):
+        batch = proposals[first : first + AT_ONCE]
+        fitted += fit_chains(batch, development.small, n_steps=settings.n_steps, loss=settings.loss)
+        report(_progress(state, settings, depth - 1 + len(fitted) / len(proposals), len(fitted)))
+        if budget.should_stop is not None and budget.should_stop():
+            break
+    survivors = _survivors(fitted, settings.width, development.columns)
+    survivors = _distinct([*(chain for chain in start if len(chain.clauses) == depth), *survivors])
+    polished = fit_chains(survivors, development.large, n_steps=settings.n_polish_steps, loss=settings.loss)
+    scored = score_chains(polished, development, n_steps=settings.n_polish_steps, loss=settings.loss)
+    n_candidates = state.n_candidates + len(fitted)
+    seconds = None if clock is None else clock()
+    stopped = budget.exhausted(n_candidates) if depth < settings.n_clauses else "complete"
+    after = SearchState(
+        depth=depth,
+        beam=tuple(polished),
+        finalists=(*state.finalists, *scored),
+        n_candidates=n_candidates,
+        seconds=seconds,
+        trace=(*state.trace, *_improvements(state, scored, development, n_candidates, seconds)),
+        stopped=stopped or ("" if polished else "complete"),
+    )
+    report(_progress(after, settings, depth, 0))
+    return after
 
 
-def _extensions(
-    chain: Chain, rows: FittingRows, binned: BinnedColumns, columns: Sequence[Column], n_proposals: int
-) -> list[Chain]:
+def _progress(state: SearchState, settings: BeamSettings, done: float, more: int) -> SearchProgress:
+    best = state.trace[-1] if state.trace else None
+    # In hundredths of a depth, so that a bar moves within it.
+    return SearchProgress(
+        "search",
+        round(100 * done),
+        100 * settings.n_clauses,
+        state.n_candidates + more,
+        best.text if best else "",
+        best.f1 if best else float("nan"),
+    )
+
+
+def _improvements(
+    state: SearchState,
+    scored: Sequence[ScoredChain],
+    development: Development,
+    n_candidates: int,
+    seconds: float | None,
+) -> list[Improvement]:
+    """Return the best of ``scored`` as an improvement, if it is one."""
+    if not scored:
+        return []
+    best = max(scored, key=lambda one: one.held_out.merit)
+    before = state.trace[-1] if state.trace else None
+    if before is not None and best.held_out.merit <= (before.f1 + before.ap) / 2:
+        return []
+    moved = move_to_best_f1(best.chain, development.scaling, development.swapped, development.rows)
+    program = round_constants(program_of(moved, development.scaling, development.columns))
+    score = best.held_out
+    return [Improvement(n_candidates, seconds, format_program(program), complexity(program), score.f1, score.ap)]
+
+
+def _extensions(chain: Chain, development: Development, n_proposals: int) -> list[Chain]:
+    rows, binned, columns = development.small, development.binned, development.columns
     present = rows.present.cpu().numpy() > 0
     truth = chain_truth(chain, rows)
     usable = _usable_columns(chain, columns, rows.swapped)

@@ -8,16 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nsp_core.dsl.ast import And, Compare, Condition, Either, Or
-from nsp_core.search.columns import Column, Rows
+from nsp_core.dsl.ast import And, Compare, Condition, Either, FillGaps, MinBout, Or
+from nsp_core.dsl.text import format_program
+from nsp_core.errors import ProgramError
+from nsp_core.search.columns import Column
+from nsp_core.search.rows import Rows
 from nsp_core.search.screen import Join, pooled_values
 
-__all__ = ["Chain", "Clause", "FittingRows", "make_fitting_rows", "program_of"]
+__all__ = [
+    "Chain",
+    "Clause",
+    "FittingRows",
+    "Scaling",
+    "chain_of",
+    "make_fitting_rows",
+    "program_of",
+    "robust_scaling",
+]
+
+
+# Where a hard threshold begins to be fitted, in robust standard deviations of its column.
+HARD_START_SOFTNESS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ class Chain:
     loss: float = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FittingRows:
     """The rows chains are fitted on, scaled so that one unit is one robust standard deviation of a column.
 
@@ -54,6 +71,8 @@ class FittingRows:
         Shape (row,): weight of each row in the loss, both classes summing to one half.
     frames
         Shape (row,): how many labeled frames each row stands for.
+    missing
+        Shape (column,): whether any value of the column is missing.
     center, scale
         Shape (column,): ``value = center + scale * scaled``.
     swapped
@@ -65,24 +84,64 @@ class FittingRows:
     present: torch.Tensor
     weight: torch.Tensor
     frames: NDArray[np.float64]
+    missing: NDArray[np.bool_]
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
     swapped: NDArray[np.int64]
 
+    @cached_property
+    def absent(self) -> torch.Tensor:
+        """Shape (row,): 1 absent, 0 present."""
+        return 1 - self.present
 
-def make_fitting_rows(
-    rows: Rows, frames: NDArray[np.float64], swapped: NDArray[np.int64], device: torch.device
-) -> FittingRows:
-    """Return ``rows`` scaled and laid out for fitting; ``frames`` says how many frames each row stands for."""
-    quartiles = np.full((3, rows.values.shape[1]), np.nan)
-    for column in range(rows.values.shape[1]):
-        present = pooled_values(rows.values, swapped, column)
+    @cached_property
+    def sign(self) -> torch.Tensor:
+        """Shape (row,): 1 present, -1 absent."""
+        return 2 * self.present - 1
+
+    @cached_property
+    def signed_weight(self) -> torch.Tensor:
+        """Shape (row,): weight, negative where absent."""
+        return self.sign * self.weight
+
+    @cached_property
+    def root_weight(self) -> torch.Tensor:
+        """Shape (row,): square root of the weight."""
+        return self.weight.sqrt()
+
+    @cached_property
+    def frame_share(self) -> torch.Tensor:
+        """Shape (row,): share of all labeled frames that each row stands for."""
+        share = self.frames / self.frames.sum()
+        return torch.as_tensor(share.astype(np.float32), device=self.values.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What one unit of each column is in a fit: ``value = center + scale * scaled``, shape (column,) each."""
+
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+
+def robust_scaling(values: NDArray[np.float32], swapped: NDArray[np.int64]) -> Scaling:
+    """Return the median and robust standard deviation of each column of ``values`` (row, column).
+
+    A column and the column ``swapped`` names, in which the animals have changed places, are scaled alike.
+    """
+    quartiles = np.full((3, values.shape[1]), np.nan)
+    for column in range(values.shape[1]):
+        present = pooled_values(values, swapped, column)
         if present.size:
             quartiles[:, column] = np.quantile(present, (0.25, 0.5, 0.75))
-    center = np.nan_to_num(quartiles[1])
     spread = np.nan_to_num((quartiles[2] - quartiles[0]) / 1.349)
-    scale = np.where(spread > 0, spread, 1.0)
-    scaled = ((rows.values - center) / scale).T.astype(np.float32)
+    return Scaling(np.nan_to_num(quartiles[1]), np.where(spread > 0, spread, 1.0))
+
+
+def make_fitting_rows(rows: Rows, swapped: NDArray[np.int64], scaling: Scaling, device: torch.device) -> FittingRows:
+    """Return ``rows`` scaled and laid out for fitting."""
+    frames = rows.frames
+    scaled = ((rows.values - scaling.center) / scaling.scale).T.astype(np.float32)
     states = rows.states.astype(np.float64)
     totals = np.bincount(rows.states, weights=frames, minlength=2)
     weight = frames / (2 * totals[rows.states])
@@ -92,22 +151,23 @@ def make_fitting_rows(
         present=torch.as_tensor(states.astype(np.float32), device=device),
         weight=torch.as_tensor(weight.astype(np.float32), device=device),
         frames=frames,
-        center=center,
-        scale=scale,
+        missing=np.asarray(np.isnan(scaled).any(axis=1)),
+        center=scaling.center,
+        scale=scaling.scale,
         swapped=swapped,
     )
 
 
-def program_of(chain: Chain, rows: FittingRows, columns: Sequence[Column]) -> Condition:
+def program_of(chain: Chain, scaling: Scaling, columns: Sequence[Column]) -> Condition:
     """Return the program of ``chain`` in the units of its columns."""
     program: Condition | None = None
     for clause in chain.clauses:
         column = columns[clause.column]
-        scale = float(rows.scale[clause.column])
+        scale = float(scaling.scale[clause.column])
         compare = Compare(
             column.number,
             "<" if clause.direction < 0 else ">",
-            float(rows.center[clause.column]) + scale * clause.threshold,
+            float(scaling.center[clause.column]) + scale * clause.threshold,
             scale * clause.softness,
             column.unit,
         )
@@ -120,3 +180,52 @@ def _joined(program: Condition, compare: Compare, join: Join) -> Condition:
     kind = And if join == "and" else Or
     parts = program.parts if isinstance(program, kind) else (program,)
     return kind((*parts, compare))
+
+
+def chain_of(program: Condition, scaling: Scaling, columns: Sequence[Column]) -> Chain:
+    """Return the chain whose program is ``program``, bout shaping left out: where a search may start.
+
+    Raises
+    ------
+    ProgramError
+        If a part is no threshold on a column of the search, or parts are joined in a way no chain is.
+    """
+    while isinstance(program, FillGaps | MinBout):
+        program = program.child
+    either = isinstance(program, Either)
+    inner = program.child if isinstance(program, Either) else program
+    return Chain(tuple(_clauses(inner, "and", scaling, columns)), either)
+
+
+def _clauses(part: Condition, join: Join, scaling: Scaling, columns: Sequence[Column]) -> list[Clause]:
+    if isinstance(part, Compare):
+        return [_clause(part, join, scaling, columns)]
+    if not isinstance(part, And | Or):
+        raise _no_start(part, "thresholds joined by and, or, with either around them")
+    own: Join = "and" if isinstance(part, And) else "or"
+    first, *others = part.parts
+    clauses = _clauses(first, join, scaling, columns)
+    for other in others:
+        if not isinstance(other, Compare):
+            raise _no_start(other, "only the first part of an and, or of an or, made of several")
+        clauses.append(_clause(other, own, scaling, columns))
+    return clauses
+
+
+def _clause(part: Compare, join: Join, scaling: Scaling, columns: Sequence[Column]) -> Clause:
+    for index, column in enumerate(columns):
+        if column.number == part.child and column.unit == part.unit:
+            scale = float(scaling.scale[index])
+            threshold = (part.threshold - float(scaling.center[index])) / scale
+            softness = part.softness / scale if part.softness > 0 else HARD_START_SOFTNESS
+            return Clause(index, -1 if part.relation == "<" else 1, join, threshold, softness)
+    raise _no_start(part, "a feature, or its mean over a width the search tries, such as 0.5 s")
+
+
+def _no_start(part: Condition, expected: str) -> ProgramError:
+    return ProgramError(
+        found=f"'{format_program(part)}' in a program to start from",
+        expected=expected,
+        where="synthesize",
+        remedy="start from a simpler form of it, or leave it out: any rule can be fitted and compared by itself",
+    )

@@ -11,28 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_core.dsl.ast import Duration, Feature, Number, Windowed
-from nsp_core.dsl.operators import half_window_frames, window_frames
+from nsp_core.dsl.angles import is_signed_angle
+from nsp_core.dsl.ast import Duration, Feature, Windowed
+from nsp_core.dsl.operators import half_window_frames
 from nsp_core.features.views import swap_reference
-from nsp_core.labels import UNLABELED
 from nsp_core.sequences import LabeledSequence
-from nsp_core.temporal.span import Window
-from nsp_core.temporal.window import window_mean
 from nsp_core.units import Unit
 
-__all__ = [
-    "WINDOW_FRAMES",
-    "WINDOW_SECONDS",
-    "Column",
-    "Rows",
-    "columns_for",
-    "every_for",
-    "gather_rows",
-    "swapped_columns",
-]
+__all__ = ["WINDOW_FRAMES", "WINDOW_SECONDS", "Column", "columns_for", "swapped_columns"]
 
 WINDOW_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-MAX_TRAINING_ROWS = 60_000
 WINDOW_FRAMES = (3, 5, 7, 11, 15, 31, 61, 121, 241)
 
 
@@ -51,37 +39,22 @@ class Column:
         inside ``either``.
     """
 
-    number: Number
+    number: Feature | Windowed
     unit: Unit
     oriented: bool
 
     @property
     def feature(self) -> str:
         """The reference of the feature this column is made of."""
-        return _feature(self.number).name
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Labeled frames as rows of a table.
-
-    Attributes
-    ----------
-    values
-        Shape (row, column), float32, NaN where missing.
-    states
-        Shape (row,), int8: 1 present, 0 absent.
-    recordings
-        Shape (row,), int64: index of each row's sequence.
-    """
-
-    values: NDArray[np.float32]
-    states: NDArray[np.int8]
-    recordings: NDArray[np.int64]
+        number = self.number
+        return number.name if isinstance(number, Feature) else _averaged(number).name
 
 
 def columns_for(sequences: Sequence[LabeledSequence]) -> tuple[Column, ...]:
-    """Return the columns the features of ``sequences`` offer, windows no longer than the longest sequence."""
+    """Return the columns the features of ``sequences`` offer, windows no longer than the longest sequence.
+
+    An angle that wraps offers none: what lies above a threshold is cut off at pi, for no reason of the animal's.
+    """
     first = sequences[0]
     longest = max(len(sequence.states) for sequence in sequences)
     undirected = any(name.endswith("[higher]") for name in first.names)
@@ -89,31 +62,9 @@ def columns_for(sequences: Sequence[LabeledSequence]) -> tuple[Column, ...]:
     return tuple(
         Column(number, unit, oriented=undirected and swap_reference(name) != name)
         for name, unit in zip(first.names, first.units, strict=True)
+        if not is_signed_angle(Feature(name))
         for number in _numbers(name, widths)
     )
-
-
-def gather_rows(sequences: Sequence[LabeledSequence], columns: Sequence[Column], *, every: int = 1) -> Rows:
-    """Return every ``every``-th labeled frame of ``sequences`` with the values of ``columns``.
-
-    Window means are computed over whole sequences, one width at a time, and only the asked rows are kept.
-    """
-    values, states, recordings = [], [], []
-    for index, sequence in enumerate(sequences):
-        labeled = np.flatnonzero(sequence.states != UNLABELED)[::every]
-        values.append(_sequence_rows(sequence, columns, labeled))
-        states.append(sequence.states[labeled])
-        recordings.append(np.full(labeled.size, index))
-    return Rows(np.concatenate(values), np.concatenate(states), np.concatenate(recordings))
-
-
-def every_for(sequences: Sequence[LabeledSequence], max_rows: int = MAX_TRAINING_ROWS) -> int:
-    """Return k such that every k-th labeled frame of ``sequences`` makes at most ``max_rows`` rows.
-
-    Neighboring frames say the same: a large data set is thinned before its table is built.
-    """
-    n_labeled = sum(int((sequence.states != UNLABELED).sum()) for sequence in sequences)
-    return max(1, -(-n_labeled // max_rows))
 
 
 def swapped_columns(columns: Sequence[Column]) -> NDArray[np.int64]:
@@ -122,36 +73,19 @@ def swapped_columns(columns: Sequence[Column]) -> NDArray[np.int64]:
     return np.array([position.get(_swapped(column.number), index) for index, column in enumerate(columns)])
 
 
-def _swapped(number: Number) -> Number:
+def _swapped(number: Feature | Windowed) -> Feature | Windowed:
     if isinstance(number, Windowed):
-        return replace(number, child=Feature(swap_reference(number.child.name)))
+        return replace(number, child=Feature(swap_reference(_averaged(number).name)))
     return Feature(swap_reference(number.name))
 
 
-def _sequence_rows(
-    sequence: LabeledSequence, columns: Sequence[Column], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    position = {name: index for index, name in enumerate(sequence.names)}
-    gathered = np.empty((rows.size, len(columns)), dtype=np.float32)
-    by_window: dict[Window | None, list[int]] = {}
-    for index, column in enumerate(columns):
-        window = window_frames(column.number, sequence.fps) if isinstance(column.number, Windowed) else None
-        by_window.setdefault(window, []).append(index)
-    for window, indices in by_window.items():
-        names = [columns[index].feature for index in indices]
-        series = sequence.values[:, [position[name] for name in names]]
-        if window is not None:
-            series = window_mean(series, window)
-        gathered[:, indices] = series[rows]
-    return gathered
+def _averaged(number: Windowed) -> Feature:
+    assert isinstance(number.child, Feature)
+    return number.child
 
 
-def _numbers(name: str, widths: Sequence[Duration]) -> list[Number]:
+def _numbers(name: str, widths: Sequence[Duration]) -> list[Feature | Windowed]:
     return [Feature(name), *(Windowed(Feature(name), width) for width in widths)]
-
-
-def _feature(number: Number) -> Feature:
-    return number.child if isinstance(number, Windowed) else number
 
 
 def _widths(sequence: LabeledSequence, longest_frames: int) -> list[Duration]:

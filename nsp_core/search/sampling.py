@@ -5,25 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_core.search.columns import Rows
-
 __all__ = ["sample_by_bout"]
 
 
 def sample_by_bout(
-    rows: Rows, n_rows: int, generator: np.random.Generator
+    states: NDArray[np.int8], sequences: NDArray[np.int64], n_rows: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return about ``n_rows`` row indices, half of each class, and how many rows each stands for.
 
     Every bout, and every stretch between bouts, gives rows in proportion to its length but at least one, spread evenly
     over it; the weights make sums over the sample estimate sums over all rows, so that frame scores stay frame scores.
+
+    Parameters
+    ----------
+    states
+        Shape (row,): 1 present, 0 absent, in the order of time.
+    sequences
+        Shape (row,): which sequence a row is of; a bout ends with its sequence.
+    n_rows
+        How many rows to choose; more where there are more bouts.
+    generator
+        Draws where in a bout the first row lies.
     """
-    change = (np.diff(rows.states) != 0) | (np.diff(rows.recordings) != 0)
+    change = (np.diff(states) != 0) | (np.diff(sequences) != 0)
     starts = np.concatenate([[0], np.flatnonzero(change) + 1])
-    lengths = np.diff(np.append(starts, rows.states.size))
+    lengths = np.diff(np.append(starts, states.size))
     chosen, weights = [], []
     for state in (0, 1):
-        own = np.flatnonzero(rows.states[starts] == state)
+        own = np.flatnonzero(states[starts] == state)
         n_own = int(lengths[own].sum())
         share = min(1.0, n_rows / 2 / max(n_own, 1))
         quotas = np.clip(np.round(lengths[own] * share).astype(np.int64), 1, lengths[own])

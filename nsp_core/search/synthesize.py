@@ -3,52 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
-import torch
-
-from nsp_core import rng
-from nsp_core.dsl.ast import Condition, complexity
-from nsp_core.errors import LabelError, ProgramError
-from nsp_core.search.assess import ProgramScorer
-from nsp_core.search.beam import BEAM_WIDTH, BeamSettings, Budget, SearchProgress, beam_search, kind_of
-from nsp_core.search.chains import Chain, FittingRows, make_fitting_rows
-from nsp_core.search.columns import Column, Rows, columns_for, every_for, gather_rows, swapped_columns
-from nsp_core.search.refine import drop_idle_clauses, move_to_best_f1, round_constants, shape_bouts
-from nsp_core.search.result import Candidate, SynthesisResult, choose, pareto_front
-from nsp_core.search.sampling import sample_by_bout
-from nsp_core.search.screen import BinnedColumns, bin_columns
+from nsp_core.dsl.ast import Condition
+from nsp_core.errors import ProgramError
+from nsp_core.search.beam import BEAM_WIDTH, BeamSettings, Budget, SearchProgress, deepen, first_state
+from nsp_core.search.chains import chain_of
+from nsp_core.search.development import Development, prepare_development
+from nsp_core.search.finish import finish_chains, most_promising
+from nsp_core.search.losses import LossName
+from nsp_core.search.result import Candidate, SynthesisResult, choose, near_ties, pareto_front, with_intervals
+from nsp_core.search.state import Checkpoint, NoCheckpoint, SearchState, state_from_plain, state_to_plain
 from nsp_core.sequences import LabeledSequence
 
-__all__ = ["SearchMethod", "synthesize_sequences"]
+__all__ = ["MAX_COMPLEXITY", "SearchMethod", "synthesize_sequences"]
 
 SearchMethod = Literal["beam"]
 
-MAX_COMPLEXITY = 18
+MAX_COMPLEXITY = 20
 COST_OF_CLAUSE = 4
-N_LARGE, N_SMALL = 20_000, 4_000
-FINALISTS_PER_KIND = 3
 
 
 def synthesize_sequences(
-    train: Sequence[LabeledSequence],
-    validation: Sequence[LabeledSequence],
+    development: Sequence[LabeledSequence],
     *,
     seed: int,
     search: SearchMethod = "beam",
     budget: Budget | None = None,
     max_complexity: int = MAX_COMPLEXITY,
     width: int = BEAM_WIDTH,
+    loss: LossName = "balanced",
     device: str = "cpu",
+    start: Sequence[Condition] = (),
+    checkpoint: Checkpoint | None = None,
+    clock: Callable[[], float] | None = None,
     report: Callable[[SearchProgress], None] = lambda progress: None,
 ) -> SynthesisResult:
-    """Return the programs that recognize the labeled behavior, chosen on ``validation``.
+    """Return the programs that recognize the labeled behavior, judged on recordings they were not fitted on.
 
     Parameters
     ----------
-    train, validation
-        Labeled sequences of different recordings.
+    development
+        Labeled sequences. Each recording is held out once: programs are chosen by the scores of their like, fitted
+        without it (see :mod:`nsp_core.search.crossfit`), and fitted to all of them in the end.
     seed
         Drives the sampling of rows; the search itself is deterministic.
     search
@@ -59,17 +57,27 @@ def synthesize_sequences(
         Most feature references plus learned constants a program may have.
     width
         Chains of each length that are extended further.
+    loss
+        What the fit of constants minimizes.
     device
-        Where gradients are computed, such as ``cpu`` or ``cuda``.
+        Where fits are computed, such as ``cpu`` or ``cuda``.
+    start
+        Programs to start from, such as a rule a person wrote: each is fitted, extended and compared with what is found.
+    checkpoint
+        Where the search keeps its state after every depth; a search whose state is there goes on from it, and with no
+        budget, or one in candidates, ends with the program of an undisturbed run.
+    clock
+        Returns seconds since some start; times of the trace come from it.
     report
-        Called after every stage.
+        Called after every few hundred candidates.
 
     Raises
     ------
     LabelError
-        If the training or validation labels lack one of the two classes.
+        If the labels lack one of the two classes, or hold too little to judge a program by.
     ProgramError
-        If ``search`` is no known method, or ``max_complexity`` admits no program.
+        If ``search`` is no known method, ``max_complexity`` admits no program, or a program to start from is no chain
+        of thresholds on what the search compares.
     """
     if search not in get_args(SearchMethod):
         raise ProgramError(
@@ -78,20 +86,18 @@ def synthesize_sequences(
             where="synthesize",
             remedy="choose one of them",
         )
-    _require_both_classes(train, "training")
-    _require_both_classes(validation, "validation")
-    columns = columns_for(train)
-    rows = _training_rows(train, columns, seed, device)
-    finalists, n_candidates, stopped = beam_search(
-        rows.small,
-        rows.large,
-        rows.binned,
-        columns,
-        settings=BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width),
-        budget=budget or Budget(),
-        report=report,
+    begin = 0.0 if clock is None else clock()
+    prepared = prepare_development(development, seed=seed, device=device)
+    settings = BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width, loss=loss)
+    chains = [chain_of(program, prepared.scaling, prepared.columns) for program in start]
+    step = partial(
+        deepen, development=prepared, settings=settings, budget=budget or Budget(), start=chains, report=report
     )
-    candidates = _finish(finalists, rows, columns, train, validation, max_complexity, report, n_candidates)
+    elapsed = None if clock is None else lambda: clock() - begin
+    state = _searched(
+        first_state(prepared, None if clock is None else 0.0), step, checkpoint or NoCheckpoint(), elapsed
+    )
+    candidates = _finished(state, prepared, settings, max_complexity, report)
     if not candidates:
         raise ProgramError(
             found=f"max_complexity = {max_complexity}",
@@ -99,79 +105,55 @@ def synthesize_sequences(
             where="synthesize",
             remedy="allow more complex programs",
         )
-    front = pareto_front(candidates)
     best = choose(candidates)
-    scores = {"program": {"train": best.train, "validation": best.validation}}
-    return SynthesisResult(front, best, scores, stopped, n_candidates)
+    return SynthesisResult(
+        front=tuple(with_intervals(one, seed=seed) for one in pareto_front(candidates)),
+        best=with_intervals(best, seed=seed),
+        alternatives=near_ties(best, candidates),
+        scores={"program": {"train": best.train, "validation": best.validation}},
+        stopped_because=state.stopped,
+        n_candidates=state.n_candidates,
+        trace=state.trace,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _TrainingRows:
-    """The rows of one search: all of them, and two samples laid out for fitting."""
-
-    rows: Rows
-    large: FittingRows
-    small: FittingRows
-    binned: BinnedColumns
-
-
-def _training_rows(
-    train: Sequence[LabeledSequence], columns: Sequence[Column], seed: int, device: str
-) -> _TrainingRows:
-    rows = gather_rows(train, columns, every=every_for(train))
-    swapped = swapped_columns(columns)
-    samples = []
-    for name, n_rows in (("large", N_LARGE), ("small", N_SMALL)):
-        chosen, frames = sample_by_bout(rows, n_rows, rng.stream(seed, "search", name))
-        sampled = Rows(rows.values[chosen], rows.states[chosen], rows.recordings[chosen])
-        samples.append((sampled, make_fitting_rows(sampled, frames, swapped, torch.device(device))))
-    (_, large), (small_rows, small) = samples
-    return _TrainingRows(rows, large, small, bin_columns(small_rows.values, swapped))
+def _searched(
+    state: SearchState,
+    step: Callable[..., SearchState],
+    checkpoint: Checkpoint,
+    elapsed: Callable[[], float] | None,
+) -> SearchState:
+    """Return the state in which the search ends, going on from a saved one if there is any."""
+    saved = checkpoint.load()
+    if saved is not None:
+        state = state_from_plain(saved)
+    spent = state.seconds or 0.0
+    while not state.stopped:
+        state = step(state, clock=None if elapsed is None else lambda: spent + elapsed())
+        # A search that was told to stop may be told to go on: what it saw is kept, but not that it stopped.
+        if state.stopped in ("", "complete"):
+            checkpoint.save(state_to_plain(state))
+    return state
 
 
-def _require_both_classes(sequences: Sequence[LabeledSequence], split: str) -> None:
-    counts = {state: sum(int((sequence.states == state).sum()) for sequence in sequences) for state in (0, 1)}
-    if min(counts.values()) == 0:
-        raise LabelError(
-            found=f"{counts[1]} frames with the behavior and {counts[0]} without in the {split} recordings",
-            expected="some of both",
-            where="labels",
-            remedy="annotate more, or give other recordings this role",
-        )
-
-
-def _best_of_each_kind(finalists: Sequence[Chain]) -> list[Chain]:
-    """Return the finalists of lowest loss of each length and kind, shortest first."""
-    by_length: dict[tuple[int, str], list[Chain]] = {}
-    for chain in sorted(finalists, key=lambda one: one.loss):
-        by_length.setdefault((len(chain.clauses), kind_of(chain)), []).append(chain)
-    return [chain for length in sorted(by_length) for chain in by_length[length][:FINALISTS_PER_KIND]]
-
-
-def _finish(
-    finalists: Sequence[Chain],
-    rows: _TrainingRows,
-    columns: Sequence[Column],
-    train: Sequence[LabeledSequence],
-    validation: Sequence[LabeledSequence],
+def _finished(
+    state: SearchState,
+    development: Development,
+    settings: BeamSettings,
     max_complexity: int,
     report: Callable[[SearchProgress], None],
-    n_candidates: int,
 ) -> list[Candidate]:
-    """Return the finished programs of the best finalists of each length."""
-    chosen = _best_of_each_kind(finalists)
-    on_train, on_validation = ProgramScorer(train), ProgramScorer(validation)
-    candidates: dict[Condition, Candidate] = {}
-    for done, chain in enumerate(chosen, start=1):
-        rounded = round_constants(move_to_best_f1(chain, rows.large, rows.rows, columns))
-        moved = drop_idle_clauses(rounded, on_train)
-        shaped, _ = shape_bouts(moved, on_train)
-        for program in (moved, shaped):
-            if program not in candidates and complexity(program) <= max_complexity:
-                candidates[program] = Candidate(
-                    program, on_train.score(program), on_validation.score(program), on_train.soft_f1(program)
-                )
-        on_train.forget_truths()
-        on_validation.forget_truths()
-        report(SearchProgress("refine", done, len(chosen), n_candidates))
-    return list(candidates.values())
+    best = state.trace[-1] if state.trace else None
+
+    def refined(done: int, total: int) -> None:
+        text, f1 = (best.text, best.f1) if best else ("", float("nan"))
+        report(SearchProgress("refine", done, total, state.n_candidates, text, f1))
+
+    return finish_chains(
+        [one.chain for one in most_promising(state.finalists)],
+        development,
+        max_complexity=max_complexity,
+        n_steps=settings.n_polish_steps,
+        loss=settings.loss,
+        report=refined,
+    )

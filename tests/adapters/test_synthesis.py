@@ -155,7 +155,7 @@ def test_fewer_recordings_or_other_labels_are_another_search(
     assert len({frugal.name, fewer.name, other.name}) == 3
     n = [values(path)["front"][0]["scores"]["train"]["n"] for path in (frugal, fewer, other)]
     n_pos = [values(path)["front"][0]["scores"]["train"]["n_pos"] for path in (frugal, fewer, other)]
-    assert n[0] == n[2] == 2 * n[1]
+    assert n[0] == n[2] > n[1], "one recording is missing"
     assert n_pos[0] > n_pos[1] == n_pos[2]
 
 
@@ -175,19 +175,18 @@ def test_a_behavior_nobody_annotated_cannot_be_searched(
     assert not (tmp_path / "search").exists()
 
 
-@pytest.mark.parametrize("role", ["train", "validation"])
-def test_without_a_usable_recording_of_a_role_the_remedy_is_named(
-    study: Study, contact: Behavior, recordings: list[PreparedRecording], tmp_path: Path, role: str
+def test_without_a_usable_recording_to_learn_from_the_remedy_is_named(
+    study: Study, contact: Behavior, recordings: list[PreparedRecording], tmp_path: Path
 ) -> None:
-    others = [one for one in recordings if one.entry.role != role]
-    with pytest.raises(LabelError, match=f"behavior contact: found no usable {role} recording.*mend those that failed"):
+    others = [one for one in recordings if one.entry.role == "test"]
+    with pytest.raises(LabelError, match="behavior contact: found no usable train recording.*mend those that failed"):
         search_program(study, contact, 0, others, tmp_path)
 
 
 def test_every_baseline_stands_beside_the_program_on_every_split(published: Publication) -> None:
     assert set(published.scores) == MODELS
     for splits in published.scores.values():
-        assert set(splits) == {"train", "validation", "test"}
+        assert set(splits) >= {"validation", "test"}
         assert all(set(scores) >= FIELDS for scores in splits.values())
     n = {(model, split): s["n"] for model, splits in published.scores.items() for split, s in splits.items()}
     assert all(n[model, split] == n["program", split] for model, split in n), "all are judged on the same frames"
@@ -236,8 +235,7 @@ def test_test_labels_change_test_scores_and_nothing_else(
     other = publish_program(study, contact, [found], baselines, changed, tmp_path)
     assert other.text == published.text
     for model, splits in other.scores.items():
-        for split in ("train", "validation"):
-            assert splits[split] == published.scores[model][split]
+        assert splits["validation"] == published.scores[model]["validation"]
     assert other.scores["program"]["test"] != published.scores["program"]["test"]
 
 

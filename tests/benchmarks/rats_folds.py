@@ -1,10 +1,10 @@
 """Four folds over the 16 rat recordings: program and baselines on recordings none of them has seen.
 
-Fold k holds out every fourth recording in numeric order; of the other twelve, the first two of the next fold validate
-and ten train. Predictions of all folds are pooled, intervals are taken over the 16 recordings, and differences to each
+Fold k holds out every fourth recording in numeric order; programs and baselines are found, fitted and chosen on the
+other twelve. Predictions of all folds are pooled, intervals are taken over the 16 recordings, and differences to each
 baseline are paired. Run it with
 
-    NSP_DATA=<folder> python tests/benchmarks/rats_folds.py --out rats-folds [--seed 0] [--workers 2]
+    NSP_DATA=<folder> python tests/benchmarks/rats_folds.py --out DIR [--seed 0] [--max-complexity 20] [--workers 2]
 """
 
 from __future__ import annotations
@@ -28,35 +28,30 @@ from nsp_core.evaluate.frames import FramePredictions
 from nsp_core.evaluate.splits import folds
 from nsp_core.labels import Behavior
 from nsp_core.search.compare import baseline_predictions, program_predictions
-from nsp_core.search.synthesize import synthesize_sequences
+from nsp_core.search.synthesize import MAX_COMPLEXITY, synthesize_sequences
 from nsp_core.study import Study
 
 STUDY = Path(__file__).resolve().parents[2] / "deployments" / "studies" / "rats.toml"
-N_FOLDS, N_VALIDATION = 4, 2
+N_FOLDS = 4
 
 
-def run_fold(study: Study, behavior: Behavior, fold: int, seed: int, out: Path) -> dict[str, Any]:
+def run_fold(study: Study, behavior: Behavior, fold: int, seed: int, max_complexity: int, out: Path) -> dict[str, Any]:
     """Return the program of one fold and the held-out predictions of every model."""
     import torch
 
     torch.set_num_threads(1)
     prepared = {entry.name: extract_recording(entry, study, out / "recordings") for entry in study.recordings}
-    held_out = folds(list(prepared), N_FOLDS)
-    validation = held_out[(fold + 1) % N_FOLDS][:N_VALIDATION]
-    names = {
-        "train": [name for name in prepared if name not in (*held_out[fold], *validation)],
-        "validation": list(validation),
-        "test": list(held_out[fold]),
-    }
-    splits = {
-        split: [sequence for name in chosen for sequence in labeled_sequences(prepared[name], study, behavior)]
-        for split, chosen in names.items()
-    }
+    held_out = folds(list(prepared), N_FOLDS)[fold]
+    development, test = (
+        [sequence for name in names for sequence in labeled_sequences(prepared[name], study, behavior)]
+        for names in ([name for name in prepared if name not in held_out], held_out)
+    )
     started = time.monotonic()
-    result = synthesize_sequences(splits["train"], splits["validation"], seed=seed)
+    result = synthesize_sequences(development, seed=seed, max_complexity=max_complexity)
     search_s = time.monotonic() - started
-    predictions = {name: by_split["test"] for name, by_split in baseline_predictions(splits, seed=seed).items()}
-    predictions["program"] = program_predictions(result.best.program, splits["test"])
+    found = baseline_predictions(development, {"test": test}, seed=seed)
+    predictions = {name: by_split["test"] for name, by_split in found.items()}
+    predictions["program"] = program_predictions(result.best.program, test)
     return {
         "fold": fold,
         "behavior": behavior.name,
@@ -100,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-complexity", type=int, default=MAX_COMPLEXITY)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     study = read_study(STUDY, environment={"NSP_DATA": "../shared/data", **os.environ})
@@ -109,7 +105,8 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         futures = {
             behavior.name: [
-                pool.submit(run_fold, study, behavior, fold, options.seed, options.out) for fold in range(N_FOLDS)
+                pool.submit(run_fold, study, behavior, fold, options.seed, options.max_complexity, options.out)
+                for fold in range(N_FOLDS)
             ]
             for behavior in study.behaviors
         }

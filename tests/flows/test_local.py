@@ -112,7 +112,7 @@ def test_scores_stand_by_behavior_model_and_split(finished_run: Any) -> None:
     for models in scores.values():
         assert set(models) == MODELS
         for splits in models.values():
-            assert set(splits) == {"train", "validation", "test"}
+            assert set(splits) >= {"validation", "test"}
             for one in splits.values():
                 assert {"f1", "ap", "precision", "recall", "coverage", "n_pos", "n", "seed"} <= set(one)
                 assert 0 < one["n_pos"] < one["n"]
