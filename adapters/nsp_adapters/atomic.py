@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import platform
 import re
@@ -16,9 +17,10 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from nsp_core.errors import NspError, OutputError
 
@@ -33,6 +35,7 @@ __all__ = [
     "prune_older_keys",
     "sweep_stale",
     "temporary_directory",
+    "write_json",
 ]
 
 KEY_LENGTH = 12
@@ -62,6 +65,12 @@ def file_name(name: str) -> str:
 def atomic_write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, line ends as they are; see :func:`atomic_file`."""
     atomic_write_bytes(path, text.encode())
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> Path:
+    """Write ``values`` as JSON that a person can read, whole or not at all, and return ``path``."""
+    atomic_write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:

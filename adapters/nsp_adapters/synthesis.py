@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nsp_adapters.atomic import KEY_LENGTH, atomic_write_text, file_name
+from nsp_adapters.atomic import KEY_LENGTH, file_name, write_json
 from nsp_adapters.checkpoint import FileCheckpoint, write_trace
 from nsp_adapters.manifest import file_sha256, software_version
 from nsp_adapters.programs import read_program, write_program
@@ -34,10 +34,20 @@ from nsp_core.search.synthesize import synthesize_sequences
 from nsp_core.sequences import LabeledSequence
 from nsp_core.study import Study, study_digest
 
-__all__ = ["Publication", "development_sequences", "publish_program", "score_baselines", "search_program"]
+__all__ = [
+    "Publication",
+    "development_sequences",
+    "out_of_time",
+    "publish_program",
+    "score_baselines",
+    "search_program",
+    "unbeaten_baselines",
+]
 
 SPLITS = ("train", "validation", "test")
 DEVELOPMENT = ("train", "validation")
+READABLE_BASELINES = ("always_positive", "one_threshold", "depth3_tree")
+MEASURES = ("f1", "ap")
 Report = Callable[[SearchProgress], None]
 
 
@@ -98,7 +108,7 @@ def search_program(
         seed=seed,
         max_complexity=study.search.max_complexity,
         width=study.search.beam_width,
-        budget=Budget(study.search.budget_candidates, _out_of_time(study.search.budget_s)),
+        budget=Budget(study.search.budget_candidates, out_of_time(study.search.budget_s)),
         checkpoint=checkpoint,
         clock=time.monotonic,
         report=report,
@@ -115,8 +125,8 @@ def search_program(
     }
     if result.stopped_because == "asked to stop":
         # What a stopped clock allowed is not what the study asked for: it is returned, but a rerun goes on searching.
-        return _write_json(path.with_suffix(".partial.json"), found)
-    written = _write_json(path, found)
+        return write_json(path.with_suffix(".partial.json"), found)
+    written = write_json(path, found)
     checkpoint.forget()
     return written
 
@@ -138,7 +148,7 @@ def score_baselines(study: Study, behavior: Behavior, recordings: Sequence[Prepa
         seed = study.search.seeds[0]
         development = development_sequences(study, behavior, recordings)
         scores = baseline_scores(development, _test_split(study, behavior, recordings), seed=seed)
-        _write_json(path, as_json(scores, seed=seed))
+        write_json(path, as_json(scores, seed=seed))
     return path
 
 
@@ -165,7 +175,7 @@ def publish_program(
         artifact = replace(artifact, provenance={**artifact.provenance, "made_from": made_from})
         write_program(path, artifact)
     scores = artifact.scores
-    return Publication(behavior.name, artifact.program_id, path, artifact.text, scores, _beats_baselines(scores))
+    return Publication(behavior.name, artifact.program_id, path, artifact.text, scores, not unbeaten_baselines(scores))
 
 
 def _published_before(path: Path, made_from: str) -> ProgramArtifact | None:
@@ -204,13 +214,27 @@ def _chosen_artifact(
             "discretization_gap": _front_entry(best)["discretization_gap"],
             "front": [_brief(entry) for entry in best["front"]],
             "alternatives": [_brief(entry) for entry in best["alternatives"]],
-            "beats_baselines": _beats_baselines(scores),
+            "beats_baselines": not unbeaten_baselines(scores),
         },
         scores=scores,
     )
 
 
-def _out_of_time(budget_s: float | None) -> Callable[[], bool] | None:
+def unbeaten_baselines(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (baseline, measure) of each readable baseline that the program does not beat by its held-out scores.
+
+    A program that was found is judged by the same. A score that does not exist beats nothing.
+    """
+    program = scores["program"]["validation"]
+    return [
+        (baseline, measure)
+        for baseline in READABLE_BASELINES
+        for measure in MEASURES
+        if not _beats(program[measure], scores[baseline]["validation"][measure])
+    ]
+
+
+def out_of_time(budget_s: float | None) -> Callable[[], bool] | None:
     """Return the question whether ``budget_s`` seconds have passed since now; None where time does not matter."""
     if budget_s is None:
         return None
@@ -243,15 +267,6 @@ def _front_entry(found: Mapping[str, Any]) -> Mapping[str, Any]:
 def _merit(entry: Mapping[str, Any]) -> float:
     validation = entry["scores"]["validation"]
     return float(validation["f1"] + validation["ap"])
-
-
-def _beats_baselines(scores: Mapping[str, Any]) -> bool:
-    program = scores["program"]["validation"]
-    return all(
-        program[measure] > scores[baseline]["validation"][measure]
-        for baseline in ("always_positive", "one_threshold", "depth3_tree")
-        for measure in ("f1", "ap")
-    )
 
 
 def development_sequences(
@@ -310,6 +325,5 @@ def _label_sha256(recording: PreparedRecording) -> str | None:
     return file_sha256(Path(path)) if path is not None else None
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> Path:
-    atomic_write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    return path
+def _beats(score: float | None, other: float | None) -> bool:
+    return score is not None and other is not None and score > other

@@ -80,6 +80,31 @@ def run(study_file: StudyFile, out: OutFolder, workers: Workers = 2, prefect: Us
 
 
 @app.command()
+def fit(
+    rule: Annotated[Path, typer.Argument(metavar="RULE.nsp", help="text file with a program; # starts a comment")],
+    study_file: Annotated[Path, typer.Option("--study", metavar="STUDY.toml", help="the study to fit it on")],
+    behavior: Annotated[
+        str | None, typer.Option("--behavior", metavar="NAME", help="what it recognizes; default: by the file's name")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the constants as they are written")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder of the study's run; the rule goes to rules in it")
+    ] = None,
+    workers: Workers = 2,
+) -> None:
+    """Fit the constants of a rule that you wrote, and score it beside the program found and the baselines."""
+    from rich.console import Console
+
+    from nsp_adapters.study import read_study
+    from nsp_flows.fit_rule import fit_rule_file, print_fit
+
+    study = read_study(study_file, environment=os.environ)
+    outcome = fit_rule_file(rule, study, behavior_name=behavior, keep=keep, out=out, n_workers=workers)
+    print_fit(outcome, Console())
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
 def infer(
     program: Annotated[Path, typer.Option("--program", help="program file written by nsp run")],
     poses: Annotated[list[Path], typer.Option("--poses", help="pose file; give it once per file")],
@@ -122,6 +147,32 @@ def features(
         from nsp_flows.feature_list import print_catalog
 
         print_catalog(Console())
+
+
+@app.command()
+def stability(
+    study_file: StudyFile,
+    out: OutFolder,
+    behavior: Annotated[list[str] | None, typer.Option("--behavior", help="only this one; default: all")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=0, help="searches with other seeds")] = 5,
+    bootstraps: Annotated[int, typer.Option("--bootstraps", min=0, help="searches on resampled recordings")] = 5,
+    jitter_px: Annotated[
+        list[float], typer.Option("--jitter-px", help="searches on poses jittered by so many pixels; 0 for none")
+    ] = [0.5, 1.0, 2.0],  # noqa: B006  # typer reads it and never changes it
+    workers: Workers = 2,
+) -> None:
+    """Measure how far a study's programs depend on the seed, the recordings and the exactness of the tracker."""
+    from rich.console import Console
+
+    from nsp_adapters.study import read_study
+    from nsp_core.search.perturb import StabilitySettings
+    from nsp_flows.stability import measure_stability, print_stability
+
+    settings = StabilitySettings(seeds, bootstraps, tuple(sigma for sigma in jitter_px if sigma != 0))
+    study = read_study(study_file, environment=os.environ)
+    outcome = measure_stability(study, out, settings, behaviors=behavior or (), n_workers=workers)
+    print_stability(outcome, Console())
+    raise typer.Exit(outcome.exit_code)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.table import Table
 from nsp_adapters.synthesis import Publication
 from nsp_flows.outcome import RunOutcome
 
-__all__ = ["print_outcome", "scores_markdown"]
+__all__ = ["print_outcome", "score_cell", "scores_markdown"]
 
 MEASURES = ("f1", "ap")
 SHORT = {"train": "train", "validation": "val", "test": "test"}
@@ -61,7 +61,7 @@ def scores_markdown(publication: Publication) -> str:
         "|---" * (len(measures) + 1) + "|",
     ]
     for model, scores in publication.scores.items():
-        cells = [_cell(scores.get(split, {}), measure, interval=True) for split, measure in measures]
+        cells = [score_cell(scores.get(split, {}), measure, interval=True) for split, measure in measures]
         lines.append(f"| {MODEL_NAMES.get(model, model)} | " + " | ".join(cells) + " |")
     if not publication.beats_baselines:
         lines += ["", "**Does not beat its baselines on the validation recordings: do not rely on it.**"]
@@ -87,7 +87,7 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
     table.add_column("seen", no_wrap=True)
     for model, by_split in scores.items():
         cells = [
-            _cell(by_split.get(split, {}), measure, interval=split == splits[-1])
+            score_cell(by_split.get(split, {}), measure, interval=split == splits[-1])
             for split in splits
             for measure in MEASURES
         ]
@@ -97,7 +97,7 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
     return table
 
 
-def _cell(scores: Mapping[str, Any], measure: str, *, interval: bool) -> str:
+def score_cell(scores: Mapping[str, Any], measure: str, *, interval: bool) -> str:
     value, low, high = (scores.get(name) for name in (measure, f"{measure}_low", f"{measure}_high"))
     if value is None:
         return "-"

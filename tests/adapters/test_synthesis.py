@@ -179,7 +179,7 @@ def test_without_a_usable_recording_to_learn_from_the_remedy_is_named(
     study: Study, contact: Behavior, recordings: list[PreparedRecording], tmp_path: Path
 ) -> None:
     others = [one for one in recordings if one.entry.role == "test"]
-    with pytest.raises(LabelError, match="behavior contact: found no usable train recording.*mend those that failed"):
+    with pytest.raises(LabelError, match=r"behavior contact: found no usable train recording.*mend those that failed"):
         search_program(study, contact, 0, others, tmp_path)
 
 
