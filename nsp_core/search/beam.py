@@ -138,13 +138,14 @@ def deepen(
     for chain in state.beam:
         proposals += _extensions(chain, development, settings.n_proposals)
     proposals = _distinct(proposals)
+    n_proposals = len(proposals)
     if budget.candidates is not None:
-        proposals = proposals[: budget.candidates - state.n_candidates]
+        proposals = proposals[: max(0, budget.candidates - state.n_candidates)]
     depth, fitted = state.depth + 1, list[Chain]()
     for first in range(0, len(proposals), AT_ONCE):
         batch = proposals[first : first + AT_ONCE]
         fitted += fit_chains(batch, development.small, n_steps=settings.n_steps, loss=settings.loss)
-        report(_progress(state, settings, depth - 1 + len(fitted) / len(proposals), len(fitted)))
+        report(_progress(state, settings, state.depth + len(fitted) / len(proposals), len(fitted)))
         if budget.should_stop is not None and budget.should_stop():
             break
     survivors = _survivors(fitted, settings.width, development.columns)
@@ -153,7 +154,8 @@ def deepen(
     scored = score_chains(polished, development, n_steps=settings.n_polish_steps, loss=settings.loss)
     n_candidates = state.n_candidates + len(fitted)
     seconds = None if clock is None else clock()
-    stopped = budget.exhausted(n_candidates) if depth < settings.n_clauses else "complete"
+    unfinished = depth < settings.n_clauses or len(fitted) < n_proposals
+    stopped = budget.exhausted(n_candidates) if unfinished else "complete"
     after = SearchState(
         depth=depth,
         beam=tuple(polished),
@@ -312,7 +314,7 @@ def _survivors(chains: Sequence[Chain], width: int, columns: Sequence[Column]) -
     ranked = sorted(chains, key=lambda chain: chain.loss)
     kinds = [[chain for chain in ranked if kind_of(chain) == kind] for kind in ("and", "or", "either")]
     present = [kind for kind in kinds if kind]
-    places = -(-width // len(present))
+    places = -(-width // max(len(present), 1))
     return [chain for kind in present for chain in _best_of_each_wording(kind, columns)[:places]]
 
 

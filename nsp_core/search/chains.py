@@ -194,7 +194,10 @@ def chain_of(program: Condition, scaling: Scaling, columns: Sequence[Column]) ->
         program = program.child
     either = isinstance(program, Either)
     inner = program.child if isinstance(program, Either) else program
-    return Chain(tuple(_clauses(inner, "and", scaling, columns)), either)
+    chain = Chain(tuple(_clauses(inner, "and", scaling, columns)), either)
+    if not either and any(columns[clause.column].oriented for clause in chain.clauses):
+        raise _no_start(program, "either(...) around features of agent or target: who is called so is arbitrary here")
+    return chain
 
 
 def _clauses(part: Condition, join: Join, scaling: Scaling, columns: Sequence[Column]) -> list[Clause]:

@@ -22,13 +22,16 @@ from nsp_core.evaluate.frames import FramePredictions, FrameScores, best_f1_thre
 from nsp_core.labels import UNLABELED
 from nsp_core.search.assess import predict_sequences
 from nsp_core.search.columns import Column, columns_for
+from nsp_core.search.development import development_folds
 from nsp_core.search.rows import MAX_TRAINING_ROWS, gather_rows
-from nsp_core.sequences import LabeledSequence, fold_of_frames
+from nsp_core.sequences import LabeledSequence
 
 __all__ = ["Splits", "baseline_predictions", "baseline_scores", "program_predictions", "program_scores"]
 
 Splits = Mapping[str, Sequence[LabeledSequence]]
 
+# Copies that are fitted without a fold see so many rows at most: there are four of them for one that is fitted to all.
+MAX_FOLD_ROWS = 20_000
 # Scores of these are probabilities, of which the cut is a choice.
 _CUT_IS_CHOSEN: tuple[BaselineName, ...] = (
     "depth3_tree",
@@ -84,7 +87,7 @@ def baseline_predictions(
     """
     columns = [column for column in columns_for(development) if not column.oriented]
     table = _table(development, columns)
-    fitted = fit_baselines(_thinned(table, np.ones(table.states.size, dtype=bool)), None, seed=seed)
+    fitted = fit_baselines(_thinned(table, np.ones(table.states.size, dtype=bool), MAX_TRAINING_ROWS), None, seed=seed)
     fold = _fold_of_rows(development)
     held_out = _held_out(table, fold, fitted, seed)
     fitted = {name: _with_cut(one, table.states, held_out[name][1]) for name, one in fitted.items()}
@@ -111,7 +114,7 @@ def _held_out(
     }
     for left_out in range(int(fold.max()) + 1):
         held = fold == left_out
-        fitted = fit_baselines(_thinned(table, (fold >= 0) & ~held), None, seed=seed)
+        fitted = fit_baselines(_thinned(table, (fold >= 0) & ~held, MAX_FOLD_ROWS), None, seed=seed)
         for name, baseline in fitted.items():
             parts[name][0][held], parts[name][1][held] = baseline.predict(table.columns[held])
     return parts
@@ -153,12 +156,12 @@ def _table(sequences: Sequence[LabeledSequence], columns: Sequence[Column]) -> T
 
 
 def _fold_of_rows(development: Sequence[LabeledSequence]) -> NDArray[np.int8]:
-    folds = fold_of_frames(development)
+    folds = development_folds(development)
     return np.concatenate([own[one.states != UNLABELED] for one, own in zip(development, folds, strict=True)])
 
 
-def _thinned(table: Table, kept: NDArray[np.bool_]) -> Table:
+def _thinned(table: Table, kept: NDArray[np.bool_], max_rows: int) -> Table:
     """Return every k-th of the rows that ``kept`` marks: neighboring frames say the same."""
     rows = np.flatnonzero(kept)
-    rows = rows[:: max(1, -(-rows.size // MAX_TRAINING_ROWS))]
+    rows = rows[:: max(1, -(-rows.size // max_rows))]
     return Table(table.columns[rows], table.states[rows], table.column_names)

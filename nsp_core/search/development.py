@@ -19,7 +19,7 @@ from nsp_core.search.rows import MAX_TRAINING_ROWS, Rows, choose_rows, gather_ro
 from nsp_core.search.screen import BinnedColumns, bin_columns
 from nsp_core.sequences import LabeledSequence, fold_of_frames
 
-__all__ = ["Development", "prepare_development"]
+__all__ = ["Development", "development_folds", "prepare_development"]
 
 N_LARGE, N_SMALL = 20_000, 4_000
 
@@ -64,6 +64,17 @@ class Development:
     device: torch.device
 
 
+def development_folds(sequences: Sequence[LabeledSequence]) -> tuple[NDArray[np.int8], ...]:
+    """Return which fold holds out each frame of ``sequences``, for programs, baselines and given rules alike.
+
+    See :func:`nsp_core.sequences.fold_of_frames`; gaps are as wide as the widest window a search tries.
+    """
+    fps = sequences[0].fps
+    widths = [one.number.width for one in columns_for(sequences) if isinstance(one.number, Windowed)]
+    longest = max((duration_frames(width, fps) for width in widths), default=0)
+    return fold_of_frames(sequences, longest_window_frames=longest)
+
+
 def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, device: str) -> Development:
     """Return what a search over ``sequences`` needs.
 
@@ -72,7 +83,7 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
     LabelError
         If the labels lack one of the two classes, or hold too little to be divided into folds.
     FeatureError
-        If no feature can be compared with a threshold.
+        If no feature can be compared with a threshold, or all are missing in all labeled frames.
     """
     sequences = tuple(sequences)
     _require_both_classes(sequences)
@@ -84,9 +95,16 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
             where="features",
             remedy="add distances, speeds or angles that do not wrap",
         )
-    folds = fold_of_frames(sequences, longest_window_frames=_longest_window(columns, sequences[0].fps))
+    folds = development_folds(sequences)
     chosen = choose_rows(sequences, MAX_TRAINING_ROWS, rng.stream(seed, "search", "rows"))
     rows = gather_rows(sequences, columns, chosen)
+    if np.isnan(rows.values).all():
+        raise FeatureError(
+            found="no value of any feature in the labeled frames",
+            expected="at least one feature that is not missing throughout",
+            where="features",
+            remedy="check the roles of the study, and what the tracker found",
+        )
     swapped = swapped_columns(columns)
     scaling = robust_scaling(rows.values, swapped)
     small, large = (rows.sample(n, rng.stream(seed, "search", name)) for name, n in _SAMPLES)
@@ -110,11 +128,6 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
 
 
 _SAMPLES = (("small", N_SMALL), ("large", N_LARGE))
-
-
-def _longest_window(columns: Sequence[Column], fps: float | None) -> int:
-    widths = [duration_frames(one.number.width, fps) for one in columns if isinstance(one.number, Windowed)]
-    return max(widths, default=0)
 
 
 def _require_both_classes(sequences: Sequence[LabeledSequence]) -> None:

@@ -163,8 +163,10 @@ def _fit_batch(chains: Sequence[Chain], rows: FittingRows, n_steps: int, loss: R
     settled = torch.zeros_like(point.loss, dtype=torch.bool)
     for _ in range(n_steps):
         tried = _evaluate(batch, _stepped(point, damping, n_clauses), rows, loss)
-        better = tried.loss < point.loss
-        settled |= better & (point.loss - tried.loss < SETTLED * point.loss)
+        # A settled chain stays as it is, so that what becomes of it does not hang on the company it is fitted in.
+        better = (tried.loss < point.loss) & ~settled
+        # A small gain of a step that was damped says nothing.
+        settled |= better & (point.loss - tried.loss < SETTLED * point.loss) & (damping <= FIRST_DAMPING)
         point = point.where(better, tried)
         damping = torch.where(better, damping * EASE, damping * TIGHTEN).clamp_(MIN_DAMPING, MAX_DAMPING)
         if 2 * int(settled.sum()) > len(going):

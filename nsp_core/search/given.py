@@ -22,8 +22,9 @@ from nsp_core.evaluate.frames import FramePredictions, FrameScores
 from nsp_core.labels import UNLABELED
 from nsp_core.search.assess import ProgramScorer, predict_sequences
 from nsp_core.search.compare import Splits, program_scores
+from nsp_core.search.development import development_folds
 from nsp_core.search.tune import TuningProgress, tune_constants
-from nsp_core.sequences import LabeledSequence, fold_of_frames
+from nsp_core.sequences import LabeledSequence
 
 __all__ = ["FitProgress", "GivenProgram", "fit_given", "judge_given"]
 
@@ -94,7 +95,7 @@ def fit_given(
     LabelError
         If the labels lack one of the two classes, or hold too little to judge a program by.
     """
-    folds = fold_of_frames(development)
+    folds = development_folds(development)
     n_folds = _n_folds(folds)
 
     fit_on = [development, *(_without_fold(development, folds, fold) for fold in range(n_folds))]
@@ -120,7 +121,7 @@ def judge_given(
 
     Parameters and Raises as there.
     """
-    folds = fold_of_frames(development)
+    folds = development_folds(development)
     return _scores(program, [program] * _n_folds(folds), development, folds, others, seed)
 
 

@@ -121,10 +121,16 @@ def _table(
         window = window_frames(column.number, batch[0].fps) if isinstance(column.number, Windowed) else None
         by_window.setdefault(window, []).append(index)
     table = np.empty((at.size, len(columns)), dtype=np.float32)
-    stacked = batch[0].values[:, None] if len(batch) == 1 else np.stack([one.values for one in batch], axis=1)
+    stacked = np.stack([_in_order(one, batch[0].names) for one in batch], axis=1)
     for window, indices in by_window.items():
         series = stacked[:, :, [position[columns[index].feature] for index in indices]]
         if window is not None:
             series = window_mean(series, window)
         table[:, indices] = series[at, of_sequence]
     return table
+
+
+def _in_order(sequence: LabeledSequence, names: tuple[str, ...]) -> NDArray[np.float32]:
+    if sequence.names == names:
+        return sequence.values
+    return sequence.values[:, [sequence.names.index(name) for name in names]]

@@ -76,16 +76,10 @@ def synthesize_sequences(
     LabelError
         If the labels lack one of the two classes, or hold too little to judge a program by.
     ProgramError
-        If ``search`` is no known method, ``max_complexity`` admits no program, or a program to start from is no chain
+        If ``search`` or ``loss`` is unknown, ``max_complexity`` admits no program, or a program to start from is no chain
         of thresholds on what the search compares.
     """
-    if search not in get_args(SearchMethod):
-        raise ProgramError(
-            found=f"search = '{search}'",
-            expected=" or ".join(get_args(SearchMethod)),
-            where="synthesize",
-            remedy="choose one of them",
-        )
+    _require_known(search=(search, get_args(SearchMethod)), loss=(loss, get_args(LossName)))
     begin = 0.0 if clock is None else clock()
     prepared = prepare_development(development, seed=seed, device=device)
     settings = BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width, loss=loss)
@@ -115,6 +109,17 @@ def synthesize_sequences(
         n_candidates=state.n_candidates,
         trace=state.trace,
     )
+
+
+def _require_known(**choices: tuple[str, tuple[str, ...]]) -> None:
+    for name, (given, known) in choices.items():
+        if given not in known:
+            raise ProgramError(
+                found=f"{name} = '{given}'",
+                expected=" or ".join(known),
+                where="synthesize",
+                remedy="choose one of them",
+            )
 
 
 def _searched(

@@ -35,22 +35,22 @@ STUDY = Path(__file__).resolve().parents[2] / "deployments" / "studies" / "rats.
 N_FOLDS = 4
 
 
-def run_fold(study: Study, behavior: Behavior, fold: int, seed: int, max_complexity: int, out: Path) -> dict[str, Any]:
+def run_fold(study: Study, behavior: Behavior, fold: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the program of one fold and the held-out predictions of every model."""
     import torch
 
     torch.set_num_threads(1)
-    prepared = {entry.name: extract_recording(entry, study, out / "recordings") for entry in study.recordings}
+    prepared = {entry.name: extract_recording(entry, study, options.out / "recordings") for entry in study.recordings}
     held_out = folds(list(prepared), N_FOLDS)[fold]
     development, test = (
         [sequence for name in names for sequence in labeled_sequences(prepared[name], study, behavior)]
         for names in ([name for name in prepared if name not in held_out], held_out)
     )
     started = time.monotonic()
-    result = synthesize_sequences(development, seed=seed, max_complexity=max_complexity)
+    result = synthesize_sequences(development, seed=options.seed, max_complexity=options.max_complexity)
     search_s = time.monotonic() - started
-    found = baseline_predictions(development, {"test": test}, seed=seed)
-    predictions = {name: by_split["test"] for name, by_split in found.items()}
+    others = {} if options.program_only else baseline_predictions(development, {"test": test}, seed=options.seed)
+    predictions = {name: by_split["test"] for name, by_split in others.items()}
     predictions["program"] = program_predictions(result.best.program, test)
     return {
         "fold": fold,
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-complexity", type=int, default=MAX_COMPLEXITY)
+    parser.add_argument("--program-only", action="store_true", help="leave the baselines out")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     study = read_study(STUDY, environment={"NSP_DATA": "../shared/data", **os.environ})
@@ -104,10 +105,7 @@ def main() -> None:
     summary: dict[str, Any] = {}
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         futures = {
-            behavior.name: [
-                pool.submit(run_fold, study, behavior, fold, options.seed, options.max_complexity, options.out)
-                for fold in range(N_FOLDS)
-            ]
+            behavior.name: [pool.submit(run_fold, study, behavior, fold, options) for fold in range(N_FOLDS)]
             for behavior in study.behaviors
         }
         for behavior, pending in futures.items():

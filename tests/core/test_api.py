@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from nsp_core import api
 from nsp_core.cleaning import Cleaning
 from nsp_core.dsl.text import parse_program
 from nsp_core.errors import FeatureError, LabelError, ProgramError, UnitError
+from nsp_core.evaluate import baselines
 from nsp_core.labels import Behavior
 from nsp_core.program import ProgramArtifact
 
@@ -27,6 +29,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """How long the baselines go on boosting is not what these tests are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "N_BOOSTED_TREES", 12)
+        patch.setattr(baselines, "N_BOOSTED_MISSINGNESS_TREES", 4)
+        yield
 
 
 @pytest.fixture
@@ -153,24 +164,68 @@ def test_labels_that_do_not_fit_the_features_are_refused(stacked: xr.DataArray, 
         nsp_core.evaluate(PROGRAM, stacked, labels[:1])
 
 
-def test_what_is_synthesized_can_be_inferred_and_evaluated_at_once() -> None:
+def threshold_study(n_frames: int = 200, mistakes: float = 0.0) -> tuple[xr.DataArray, np.ndarray]:
+    """Return four recordings of a feature, and where it, and some noise, is low."""
     generator = np.random.default_rng(0)
-    x = generator.normal(size=(4, 300))
-    features = xr.DataArray(
-        x[..., None], dims=("sequence", "time", "feature"), coords={"feature": ["x"], "time": np.arange(300) / FPS}
-    )
-    result = nsp_core.synthesize(features, x < 0.5, seed=0, max_complexity=4)
-    held_out = features[3:]
-    assert nsp_core.evaluate(result.best.text, held_out, x[3:] < 0.5) == result.best.validation
-    states = nsp_core.infer(result.best.program, held_out)["state"]
-    assert float((states == (x[3:] < 0.5)).mean()) > 0.97
+    x = generator.normal(size=(4, n_frames))
+    time = np.arange(n_frames) / FPS
+    features = xr.DataArray(x[..., None], dims=("sequence", "time", "feature"), coords={"feature": ["x"], "time": time})
+    return features, x + mistakes * generator.normal(size=x.shape) < 0.5
+
+
+def test_what_is_synthesized_can_be_inferred_and_evaluated_at_once() -> None:
+    features, labels = threshold_study()
+    result = nsp_core.synthesize(features, labels, seed=0, max_complexity=4)
+    assert nsp_core.evaluate(result.best.text, features, labels) == result.best.train
+    states = nsp_core.infer(result.best.program, features)["state"]
+    assert float((states == labels).mean()) > 0.97
+    assert result.best.validation.f1 > 0.97
+
+
+class InMemory:
+    """A checkpoint in memory."""
+
+    def __init__(self) -> None:
+        self.saved: Mapping[str, Any] | None = None
+
+    def load(self) -> Mapping[str, Any] | None:
+        return self.saved
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        self.saved = state
+
+
+def test_a_synthesis_tells_when_it_found_what_and_goes_on_from_a_checkpoint() -> None:
+    features, labels = threshold_study(mistakes=0.5)
+    ticks = iter(range(1000))
+    kept = InMemory()
+    options: dict[str, Any] = {"seed": 0, "max_complexity": 4, "loss": "focal", "clock": lambda: float(next(ticks))}
+    result = nsp_core.synthesize(features, labels, checkpoint=kept, **options)
+    assert [one.text for one in result.trace]
+    assert all(one.seconds is not None and one.seconds > 0 for one in result.trace)
+    assert kept.saved is not None
+    assert kept.saved["stopped"] == "complete"
+    again = nsp_core.synthesize(features, labels, checkpoint=kept, **options)
+    assert again.trace == result.trace
+    assert again.best.text == result.best.text
+
+
+def test_a_synthesis_starts_from_a_rule_in_any_form() -> None:
+    features, labels = threshold_study(mistakes=0.5)
+    text = "fill_gaps(x < 2, 0.5 s)"
+    condition = parse_program(text)
+    artifact = ProgramArtifact(Behavior("rest", "solitary"), condition, {"nose": ("nose",)}, Cleaning(), "mm")
+    results = [
+        nsp_core.synthesize(features, labels, seed=0, max_complexity=4, start=[rule])
+        for rule in (text, condition, artifact)
+    ]
+    assert len({repr(one) for one in results}) == 1
+    with pytest.raises(ProgramError, match="found 'z < 2' in a program to start from"):
+        nsp_core.synthesize(features, labels, seed=0, max_complexity=4, start=["z < 2"])
 
 
 def test_a_list_of_recordings_is_synthesized_like_their_array() -> None:
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=(4, 200))
-    labels = x + 0.5 * generator.normal(size=x.shape) < 0
-    features = xr.DataArray(x[..., None], dims=("sequence", "time", "feature"), coords={"feature": ["x"]})
+    features, labels = threshold_study(mistakes=0.5)
     as_array = nsp_core.synthesize(features, labels, seed=0, max_complexity=4)
     as_list = nsp_core.synthesize(list(features), list(labels), seed=0, max_complexity=4)
     assert [one.text for one in as_list.front] == [one.text for one in as_array.front]

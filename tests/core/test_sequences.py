@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from random import Random
+
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from nsp_core.errors import FeatureError, LabelError, UnitError
-from nsp_core.sequences import LabeledSequence, as_sequences, hold_out, units_of
+from nsp_core.sequences import (
+    N_FOLDS,
+    LabeledSequence,
+    as_sequences,
+    batches_of_one_length,
+    fold_of_frames,
+    only_fold,
+    units_of,
+)
 from nsp_core.units import DIMENSIONLESS, parse_unit
 
 NAMES = ["speed", "bend"]
@@ -29,9 +43,9 @@ def series(
 
 
 def recorded(*recordings: str, n_frames: int = 40) -> list[LabeledSequence]:
-    """Return one sequence per name, whose values tell its frames."""
+    """Return one sequence per name, whose values tell its frames, with the behavior in every other frame."""
     values = np.arange(n_frames, dtype=np.float32)[:, None]
-    states = np.zeros(n_frames, dtype=np.int8)
+    states = (np.arange(n_frames) % 2).astype(np.int8)
     return [LabeledSequence(name, values, states, ("x",), (DIMENSIONLESS,), None) for name in recordings]
 
 
@@ -164,46 +178,181 @@ def test_a_feature_that_is_not_there_is_named() -> None:
         one.column("sped")
 
 
+# ---- what is held out
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> list[LabeledSequence]:
+    """Return labeled sequences of a few recordings, some of them unlabeled in part or altogether."""
+    made = []
+    for recording in draw(st.lists(st.integers(0, 12), min_size=1, max_size=10)):
+        generator = np.random.default_rng(draw(st.integers(0, 1000)))
+        n_frames = draw(st.integers(1, 60))
+        states = np.repeat(generator.integers(-1, 2, n_frames), draw(st.integers(1, 5)))[:n_frames]
+        values = np.zeros((n_frames, 1), dtype=np.float32)
+        made.append(LabeledSequence(str(recording), values, states.astype(np.int8), ("x",), (DIMENSIONLESS,), None))
+    return made
+
+
+def labels_in(sequences: Sequence[LabeledSequence], folds: Sequence[NDArray[np.int8]], fold: int) -> list[int]:
+    """Return the labels of all frames that ``fold`` holds out."""
+    pairs = zip(sequences, folds, strict=True)
+    return [int(s) for sequence, own in pairs for s in sequence.states[(own == fold) & (sequence.states >= 0)]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(studies(), st.integers(0, 20))
+def test_every_labeled_frame_is_held_out_once_and_every_fold_has_both_classes_to_learn_from(
+    sequences: list[LabeledSequence], window: int
+) -> None:
+    try:
+        folds = fold_of_frames(sequences, longest_window_frames=window)
+    except LabelError:
+        return
+    n_folds = 1 + max(int(own.max()) for own in folds)
+    assert 2 <= n_folds <= N_FOLDS
+    every = [int(s) for sequence in sequences for s in sequence.states if s >= 0]
+    held_out = [labels_in(sequences, folds, fold) for fold in range(n_folds)]
+    for fold in range(n_folds):
+        others = [label for other, labels in enumerate(held_out) if other != fold for label in labels]
+        assert set(others) == {0, 1}
+    lost = labels_in(sequences, folds, -1)
+    assert sum(map(len, held_out)) + len(lost) == len(every)
+    # At most three gaps of a twentieth each.
+    assert sum(int((own < 0).sum()) for own in folds) <= 0.15 * sum(own.size for own in folds)
+
+
+@settings(max_examples=100, deadline=None)
+@given(studies(), st.integers(0, 20))
+def test_a_recording_is_split_only_where_nothing_else_can_be_judged(
+    sequences: list[LabeledSequence], window: int
+) -> None:
+    try:
+        folds = fold_of_frames(sequences, longest_window_frames=window)
+    except LabelError:
+        return
+    of_recording: dict[str, set[int]] = {}
+    for sequence, own in zip(sequences, folds, strict=True):
+        of_recording.setdefault(sequence.recording, set()).update(own.tolist())
+    if all(len(of_one) == 1 for of_one in of_recording.values()):
+        assert not any(-1 in of_one for of_one in of_recording.values())
+        return
+    names = sorted(of_recording, key=lambda name: int(name))
+    together = [names[fold::N_FOLDS] for fold in range(min(N_FOLDS, len(names)))]
+    for held_out in together:
+        others = [one.states for one in sequences if one.recording not in held_out]
+        labels = set(np.concatenate(others).tolist()) if others else set()
+        if not {0, 1} <= labels:
+            return
+    raise AssertionError("recordings could have been held out whole")
+
+
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 30).map(str), min_size=2, max_size=30))
-def test_no_recording_is_on_both_sides_and_none_is_lost(recordings: list[str]) -> None:
-    if len(set(recordings)) == 1:
-        recordings.append("31")
-    sequences = recorded(*recordings)
-    train, validation = hold_out(sequences)
-    assert {one.recording for one in train}.isdisjoint(one.recording for one in validation)
-    assert sorted(map(id, [*train, *validation])) == sorted(map(id, sequences))
-    assert train
-    assert validation
+@given(studies(), st.randoms())
+def test_folds_do_not_depend_on_the_order_of_the_sequences(sequences: list[LabeledSequence], random: Random) -> None:
+    order = list(range(len(sequences)))
+    random.shuffle(order)
+    try:
+        folds = fold_of_frames(sequences)
+    except LabelError:
+        with pytest.raises(LabelError):
+            fold_of_frames([sequences[place] for place in order])
+        return
+    for place, own in zip(order, fold_of_frames([sequences[place] for place in order]), strict=True):
+        np.testing.assert_array_equal(own, folds[place])
 
 
 @pytest.mark.parametrize(
-    ("recordings", "validating"),
+    ("recordings", "fold_of"),
     [
-        (["a", "b"], ["b"]),
-        (["a", "b", "c"], ["c"]),
-        (["1", "2", "3", "4"], ["4"]),
-        ([str(number) for number in range(1, 13)], ["4", "8", "12"]),
-        (["10", "9", "8", "7"], ["10"]),
+        (["a", "b"], [0, 1]),
+        (["c", "b", "a"], [2, 1, 0]),
+        (["10", "9", "8", "7"], [3, 2, 1, 0]),
+        (["1", "2", "3", "4", "5", "6"], [0, 1, 2, 3, 0, 1]),
+        (["a", "a", "b", "b"], [0, 0, 1, 1]),
     ],
 )
-def test_every_fourth_recording_in_natural_order_validates(recordings: list[str], validating: list[str]) -> None:
-    _, validation = hold_out(recorded(*recordings))
-    assert sorted(one.recording for one in validation) == sorted(validating)
+def test_every_fourth_recording_in_natural_order_is_held_out_together(
+    recordings: list[str], fold_of: list[int]
+) -> None:
+    folds = fold_of_frames(recorded(*recordings), longest_window_frames=10)
+    assert [set(own.tolist()) for own in folds] == [{fold} for fold in fold_of]
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(4, 500))
-def test_the_last_quarter_of_a_single_recording_validates_after_a_gap(n_frames: int) -> None:
-    (train,), (validation,) = hold_out(recorded("1", n_frames=n_frames))
-    first, last = float(train.values[0, 0]), float(train.values[-1, 0])
-    assert first == 0
-    assert float(validation.values[-1, 0]) == n_frames - 1
-    assert len(validation.states) == pytest.approx(n_frames / 4, abs=1)
-    assert float(validation.values[0, 0]) - last > n_frames / 10
+def test_fewer_folds_may_be_asked_for() -> None:
+    folds = fold_of_frames(recorded("1", "2", "3", "4"), n_folds=2)
+    assert [int(own[0]) for own in folds] == [0, 1, 0, 1]
 
 
-def test_both_animals_of_a_single_recording_are_cut_at_the_same_frame() -> None:
-    train, validation = hold_out(recorded("1", "1"))
-    assert len({len(one.states) for one in train}) == len({len(one.states) for one in validation}) == 1
-    assert len(train) == len(validation) == 2
+@pytest.mark.parametrize(("n_frames", "window", "gap"), [(400, 12, 12), (400, 13, 13), (400, 300, 20), (400, 0, 0)])
+def test_a_single_recording_is_cut_into_blocks_with_gaps(n_frames: int, window: int, gap: int) -> None:
+    (own,) = fold_of_frames(recorded("1", n_frames=n_frames), longest_window_frames=window)
+    assert [key for key, _ in groupby(own[own >= 0])] == [0, 1, 2, 3]
+    assert [len(list(run)) for key, run in groupby(own) if key < 0] == [gap] * (3 if gap else 0)
+    held_out = [int((own == fold).sum()) for fold in range(4)]
+    assert held_out == pytest.approx([n_frames / 4] * 4, abs=gap)
+
+
+def test_all_animals_of_a_single_recording_are_cut_at_the_same_frames() -> None:
+    one, other = fold_of_frames(recorded("1", "1"), longest_window_frames=4)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_behavior_in_one_recording_only_is_held_out_by_blocks_of_all() -> None:
+    sequences = [replace(one, states=one.states * (one.recording == "2")) for one in recorded("1", "2", "3")]
+    folds = fold_of_frames(sequences, longest_window_frames=2)
+    for own in folds:
+        assert set(own.tolist()) == {-1, 0, 1, 2, 3}
+    assert all(1 in labels_in(sequences, folds, fold) for fold in range(4))
+
+
+@pytest.mark.parametrize("state", [0, 1])
+def test_a_class_that_is_in_one_place_only_cannot_be_judged(state: int) -> None:
+    states = np.full(40, 1 - state, dtype=np.int8)
+    states[3:6] = state
+    sequences = recorded("1", "2")
+    message = (
+        "labels: found a behavior, or its absence, that all but one part of the data lack, expected both in at least "
+        "two recordings, or two of 4 equal parts of a recording; annotate the behavior in more recordings"
+    )
+    for made in (
+        [replace(sequences[0], states=states)],
+        [replace(sequences[0], states=states), replace(sequences[1], states=np.full(40, 1 - state, dtype=np.int8))],
+    ):
+        with pytest.raises(LabelError, match=message):
+            fold_of_frames(made)
+
+
+def test_of_a_fold_only_its_own_labels_are_left() -> None:
+    sequences = [*recorded("1", "2", "3"), replace(recorded("4")[0], states=np.full(40, -1, dtype=np.int8))]
+    folds = fold_of_frames(sequences)
+    (one,) = only_fold(sequences, folds, 1)
+    assert one.recording == "2"
+    np.testing.assert_array_equal(one.states, sequences[1].states)
+    assert only_fold(sequences, folds, 3) == (), "there is nothing to judge in a recording without labels"
+
+
+def test_blocks_of_a_fold_keep_the_features_around_them() -> None:
+    sequences = recorded("1", n_frames=100)
+    (own,) = folds = fold_of_frames(sequences, longest_window_frames=4)
+    seen = np.zeros(100, dtype=int)
+    for fold in range(4):
+        (one,) = only_fold(sequences, folds, fold)
+        assert one.values is sequences[0].values
+        np.testing.assert_array_equal(one.states >= 0, own == fold)
+        seen += one.states >= 0
+    np.testing.assert_array_equal(seen, own >= 0)
+    assert sequences[0].states.min() == 0, "the sequences given are left as they are"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([None, 25.0, 30.0])), max_size=20), st.integers(1, 12))
+def test_batches_hold_every_sequence_once_and_are_alike_and_small(
+    described: list[tuple[int, float | None]], max_frames: int
+) -> None:
+    sequences = [replace(recorded("1", n_frames=n_frames)[0], fps=fps) for n_frames, fps in described]
+    batches = list(batches_of_one_length(sequences, max_frames))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(sequences)))
+    for batch in batches:
+        assert len({described[index] for index in batch}) == 1
+        assert len(batch) == 1 or sum(described[index][0] for index in batch) <= max_frames

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
-from nsp_core.search.chains import Chain, Clause, FittingRows, make_fitting_rows
-from nsp_core.search.columns import Column, Rows, columns_for, gather_rows, swapped_columns
+from nsp_core.search.chains import Chain, Clause, FittingRows, Scaling, make_fitting_rows, robust_scaling
+from nsp_core.search.columns import Column, columns_for, swapped_columns
+from nsp_core.search.rows import Rows, choose_rows, gather_rows
 from nsp_core.sequences import LabeledSequence
 from nsp_core.units import Unit
 
@@ -28,15 +31,39 @@ def dyad(seed: int, n_frames: int = 60) -> LabeledSequence:
     return LabeledSequence("1", values.astype(np.float32), states.astype(np.int8), NAMES, units, 10.0)
 
 
+def all_rows(sequences: Sequence[LabeledSequence], columns: Sequence[Column]) -> Rows:
+    """Return every labeled frame of ``sequences``."""
+    return gather_rows(sequences, columns, choose_rows(sequences, 10**9, np.random.default_rng(0)))
+
+
+def fitting_rows(rows: Rows, swapped: NDArray[np.int64]) -> FittingRows:
+    return make_fitting_rows(rows, swapped, robust_scaling(rows.values, swapped), CPU)
+
+
+def scaling_of(rows: FittingRows) -> Scaling:
+    return Scaling(rows.center, rows.scale)
+
+
 def laid_out(sequence: LabeledSequence) -> tuple[FittingRows, tuple[Column, ...]]:
     columns = columns_for([sequence])
-    rows = gather_rows([sequence], columns)
-    return make_fitting_rows(rows, np.ones(len(rows.states)), swapped_columns(columns), CPU), columns
+    return fitting_rows(all_rows([sequence], columns), swapped_columns(columns)), columns
 
 
-def one_column(values: list[float], states: list[int], frames: list[float] | None = None) -> FittingRows:
-    rows = Rows(np.array(values, dtype=np.float32)[:, None], np.array(states, dtype=np.int8), np.zeros(len(states)))
-    return make_fitting_rows(rows, np.array(frames or [1.0] * len(states)), np.array([0]), CPU)
+def rows_of(values: ArrayLike, states: ArrayLike, frames: ArrayLike | None = None) -> Rows:
+    """Return rows of one sequence from values (row, column) or (row,)."""
+    table = np.asarray(values, dtype=np.float32)
+    n_rows = len(table)
+    return Rows(
+        table.reshape(n_rows, -1),
+        np.asarray(states, dtype=np.int8),
+        np.zeros(n_rows, dtype=np.int64),
+        np.arange(n_rows),
+        np.ones(n_rows) if frames is None else np.asarray(frames, dtype=np.float64),
+    )
+
+
+def one_column(values: ArrayLike, states: ArrayLike, frames: ArrayLike | None = None) -> FittingRows:
+    return fitting_rows(rows_of(values, states, frames), np.array([0]))
 
 
 def threshold_chain(threshold: float, softness: float = 0.5, direction: int = -1) -> Chain:

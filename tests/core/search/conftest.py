@@ -1,4 +1,4 @@
-"""Labeled sequences built in a line."""
+"""Labeled sequences built in a line, and what narrow searches find in two studies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from numpy.typing import ArrayLike
 
+from nsp_core.evaluate import baselines
+from nsp_core.search.result import SynthesisResult
 from nsp_core.sequences import LabeledSequence
 from nsp_core.units import parse_unit
+from tests.core.search.synthesis_examples import feature_array, search, wander
 
 SequenceOf = Callable[..., LabeledSequence]
 
@@ -43,3 +47,41 @@ def sequence_of() -> SequenceOf:
         )
 
     return built
+
+
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Let baselines boost for a moment only: how long they go on is not what the tests of searches are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "N_BOOSTED_TREES", 12)
+        patch.setattr(baselines, "N_BOOSTED_MISSINGNESS_TREES", 4)
+        yield
+
+
+@pytest.fixture(scope="session")
+def conjunction() -> tuple[xr.DataArray, np.ndarray]:
+    """Three features, and a behavior that needs two of them."""
+    generator = np.random.default_rng(5)
+    distance, angle, other = wander(generator, 3), wander(generator, 1.5, 0.5), wander(generator)
+    features = feature_array(
+        {"distance": distance, "angle": angle, "other": other}, {"distance": "mm", "angle": "rad", "other": "1/s"}
+    )
+    return features, ((distance < 3.3) & (angle < 1.7)).astype(int)
+
+
+@pytest.fixture(scope="session")
+def of_conjunction(conjunction: tuple[xr.DataArray, np.ndarray]) -> SynthesisResult:
+    return search(*conjunction)
+
+
+@pytest.fixture(scope="session")
+def noisy() -> tuple[xr.DataArray, np.ndarray]:
+    """Features that only half explain the behavior."""
+    generator = np.random.default_rng(6)
+    x, y = wander(generator), wander(generator)
+    return feature_array({"x": x, "y": y}), (x + wander(generator) < -0.3).astype(int)
+
+
+@pytest.fixture(scope="session")
+def found(noisy: tuple[xr.DataArray, np.ndarray]) -> SynthesisResult:
+    return search(*noisy)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nsp_core.dsl.ast import Duration, Feature, Windowed
 from nsp_core.dsl.operators import half_window_frames
-from nsp_core.search.columns import Column, columns_for, every_for, gather_rows, swapped_columns
+from nsp_core.search.columns import Column, columns_for, swapped_columns
 from nsp_core.sequences import LabeledSequence
 from nsp_core.units import parse_unit
 
@@ -84,61 +84,8 @@ def test_exchanging_the_animals_twice_gives_the_column_back(sequence_of: Sequenc
         )
 
 
-@st.composite
-def recordings(draw: st.DrawFn) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return values (time, 2) with gaps and states (time,) of a few sequences."""
-    made = []
-    for _ in range(draw(st.integers(1, 3))):
-        generator = np.random.default_rng(draw(st.integers(0, 1000)))
-        n_frames = draw(st.integers(1, 60))
-        values = generator.normal(size=(n_frames, 2))
-        values[generator.random(values.shape) < 0.3] = np.nan
-        made.append((values, generator.integers(-1, 2, n_frames)))
-    return made
-
-
-@settings(max_examples=40, deadline=None)
-@given(recordings(), st.sampled_from([None, 10.0]), st.integers(1, 4))
-def test_rows_are_the_values_and_window_means_at_labeled_frames(
-    sequence_of: SequenceOf, made: list[tuple[np.ndarray, np.ndarray]], fps: float | None, every: int
-) -> None:
-    sequences = [sequence_of({"x": v[:, 0], "y": v[:, 1]}, states, fps=fps) for v, states in made]
-    columns = columns_for(sequences)
-    rows = gather_rows(sequences, columns, every=every)
-    expected, states, indices = [], [], []
-    for index, sequence in enumerate(sequences):
-        for frame in [f for f in range(len(sequence.states)) if sequence.states[f] >= 0][::every]:
-            expected.append([value_at(sequence, column, frame) for column in columns])
-            states.append(sequence.states[frame])
-            indices.append(index)
-    np.testing.assert_allclose(rows.values, np.reshape(expected, (-1, len(columns))), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(rows.states, states)
-    np.testing.assert_array_equal(rows.recordings, indices)
-    assert rows.values.dtype == np.float32
-
-
-def value_at(sequence: LabeledSequence, column: Column, frame: int) -> float:
-    series = sequence.column(column.feature)
-    if not isinstance(column.number, Windowed):
-        return float(series[frame])
-    half = half_window_frames(column.number.width, sequence.fps)
-    window = series[max(frame - half, 0) : frame + half + 1].astype(np.float64)
-    seen = window[~np.isnan(window)]
-    return float(seen.mean()) if seen.size else np.nan
-
-
-def test_features_are_found_by_name_whatever_their_order(sequence_of: SequenceOf) -> None:
-    one = sequence_of({"x": [1.0, 2.0], "y": [3.0, 4.0]}, [0, 1])
-    other = sequence_of({"y": [7.0, 8.0], "x": [5.0, 6.0]}, [0, 1])
-    columns = columns_for([one, other])
-    rows = gather_rows([one, other], columns)
-    plain = [index for index, column in enumerate(columns) if isinstance(column.number, Feature)]
-    np.testing.assert_array_equal(rows.values[:, plain], [[1, 3], [2, 4], [5, 7], [6, 8]])
-
-
-def test_long_recordings_are_thinned_to_the_asked_number_of_rows(sequence_of: SequenceOf) -> None:
-    sequence = sequence_of({"x": np.zeros(1000)}, np.r_[np.zeros(700), np.full(300, -1)])
-    columns = columns_for([sequence])
-    for most in (1, 10, 99, 350, 699, 700, 5000):
-        kept = gather_rows([sequence], columns, every=every_for([sequence], most)).states.size
-        assert min(most, 700) / 2 <= kept <= most
+def test_an_angle_that_wraps_offers_no_column(sequence_of: SequenceOf) -> None:
+    names = ("heading[agent]", "bearing[target]", "speed[agent]", "facing_angle[agent]")
+    columns = columns_for([sequence_of(flat(names, 50), np.zeros(50))])
+    assert {column.feature for column in columns} == {"speed[agent]", "facing_angle[agent]"}
+    assert columns_for([sequence_of(flat(names[:2], 50), np.zeros(50))]) == ()

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsp_core.dsl.ast import And, Compare, Condition, Feature
 from nsp_core.dsl.text import parse_program
-from nsp_core.evaluate.frames import FrameScores
-from nsp_core.search.result import Candidate, choose, pareto_front
+from nsp_core.evaluate.frames import FramePredictions, FrameScores, pooled_scores
+from nsp_core.search.result import NEAR_TIE, Candidate, choose, near_ties, pareto_front, with_intervals
 
 shares = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 
@@ -73,6 +74,50 @@ def test_the_chosen_candidate_has_the_best_mean_of_f1_and_average_precision(fini
     assert chosen.validation.f1 + chosen.validation.ap == max(merits)
     tied = [one for one, merit in zip(finished, merits, strict=True) if merit == max(merits)]
     assert chosen.complexity == min(one.complexity for one in tied)
+
+
+@settings(max_examples=50, deadline=None)
+@given(candidates)
+def test_near_ties_are_the_others_that_are_nearly_as_good_simplest_first(finished: list[Candidate]) -> None:
+    distinct = list({one.program: one for one in finished}.values())
+    best = choose(distinct)
+    ties = near_ties(best, distinct)
+    merit = {id(one): (one.validation.f1 + one.validation.ap) / 2 for one in distinct}
+    assert best not in ties
+    assert {id(one) for one in ties} == {
+        id(one) for one in distinct if one is not best and merit[id(best)] - merit[id(one)] < NEAR_TIE
+    }
+    assert [one.complexity for one in ties] == sorted(one.complexity for one in ties)
+
+
+def test_a_hundredth_is_no_difference_and_three_are() -> None:
+    best, close, far = candidate(3, 0.80), candidate(2, 0.79), candidate(1, 0.74)
+    assert near_ties(best, [far, close, best]) == (close,)
+    # F1 alone does not tell them apart.
+    assert near_ties(best, [best, candidate(1, 0.8, ap=0.4)]) == ()
+
+
+def test_intervals_over_recordings_hold_the_score_and_depend_on_the_seed_alone() -> None:
+    generator = np.random.default_rng(0)
+    held_out = []
+    for recording in range(6):
+        states = generator.integers(0, 2, 200).astype(np.int8)
+        degree = (states + generator.normal(size=200)).astype(np.float32)
+        held_out.append(FramePredictions(str(recording), states, (degree > 0.5).astype(np.int8), degree))
+    plain = pooled_scores(held_out)
+    one = Candidate(program(1), scores(0.9), plain, soft_f1=0.9, held_out=tuple(held_out))
+    told, again, other = (with_intervals(one, seed=seed).validation for seed in (1, 1, 2))
+    assert (told.f1, told.ap) == (plain.f1, plain.ap)
+    assert plain.f1 - 0.1 < told.f1_low < told.f1 < told.f1_high < plain.f1 + 0.1
+    assert told.ap_low < told.ap < told.ap_high
+    assert told == again
+    assert told != other
+    assert with_intervals(one, seed=1).train == one.train
+
+
+def test_without_predictions_there_is_no_interval() -> None:
+    one = candidate(1, 0.7)
+    assert with_intervals(one, seed=1) is one
 
 
 def test_training_scores_do_not_choose() -> None:
