@@ -98,6 +98,7 @@ def _score_table(scores: Mapping[str, Any]) -> Table:
 
 
 def score_cell(scores: Mapping[str, Any], measure: str, *, interval: bool) -> str:
+    """Return a score as a table shows it, with its interval where asked and known; "-" where there is none."""
     value, low, high = (scores.get(name) for name in (measure, f"{measure}_low", f"{measure}_high"))
     if value is None:
         return "-"

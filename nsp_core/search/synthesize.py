@@ -76,8 +76,8 @@ def synthesize_sequences(
     LabelError
         If the labels lack one of the two classes, or hold too little to judge a program by.
     ProgramError
-        If ``search`` or ``loss`` is unknown, ``max_complexity`` admits no program, or a program to start from is no chain
-        of thresholds on what the search compares.
+        If ``search`` or ``loss`` is unknown, ``max_complexity`` admits no program, or a program to start from is no
+        chain of thresholds on what the search compares.
     """
     _require_known(search=(search, get_args(SearchMethod)), loss=(loss, get_args(LossName)))
     begin = 0.0 if clock is None else clock()
