@@ -75,7 +75,7 @@ def test_a_hand_edited_text_is_read_once_its_old_tree_is_deleted(program_file: P
 
 
 def test_a_typing_error_is_shown_with_file_line_and_caret(program_file: Path) -> None:
-    with pytest.raises(ProgramError, match="correct the text at the caret") as caught:
+    with pytest.raises(ProgramError, match="1 cm is 10 mm") as caught:
         read_program(edit(program_file, text="speed[agent] <\n30 cm"))
     assert caught.value.where == f"{program_file}, program text, line 2, column 4\n    30 cm\n       ^\n"
 
@@ -116,6 +116,6 @@ def test_a_file_that_is_no_program_is_refused(tmp_path: Path, content: bytes, fo
 
 def test_loading_a_file_runs_no_code(program_file: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    with pytest.raises(ProgramError, match="correct the text at the caret"):
+    with pytest.raises(ProgramError, match="expected a word of the language"):
         read_program(edit(program_file, text=f"__import__('pathlib').Path({str(trace)!r}).touch()"))
     assert not trace.exists()
