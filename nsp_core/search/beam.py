@@ -335,9 +335,3 @@ def kind_of(chain: Chain) -> str:
     if chain.either:
         return "either"
     return "or" if any(clause.join == "or" for clause in chain.clauses) else "and"
-
-
-def _fit_families(chains: Sequence[Chain], rows: FittingRows, n_steps: int) -> list[Chain]:
-    plain = [chain for chain in chains if not chain.either]
-    either = [chain for chain in chains if chain.either]
-    return [*fit_chains(plain, rows, n_steps=n_steps), *fit_chains(either, rows, n_steps=n_steps)]

@@ -164,7 +164,7 @@ def random_pair(columns: Sequence[int], join: Join, generator: np.random.Generat
 @pytest.mark.parametrize("join", ["and", "or"])
 def test_the_fit_ends_where_a_quasi_newton_method_ends(join: Join) -> None:
     as_good = []
-    for seed in range(14):
+    for seed in range(16):
         rows, columns = rule_and_mistakes(seed)
         start = random_pair(columns, join, np.random.default_rng(seed))
 
