@@ -160,16 +160,15 @@ def test_an_unknown_behavior_is_one_line_with_the_closest_one(hasty_study: Path,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("role", ["train", "validation"])
-def test_a_study_without_recordings_to_search_or_choose_on_is_one_line(
-    hasty_study: Path, nsp: Command, tmp_path: Path, role: str
-) -> None:
+def test_a_study_without_recordings_to_search_on_is_one_line(hasty_study: Path, nsp: Command, tmp_path: Path) -> None:
     text = hasty_study.read_text(encoding="utf-8")
     study = tmp_path / "study.toml"
-    study.write_text(text.replace(f'role = "{role}"', 'role = "infer"'), encoding="utf-8")
+    for role in ("train", "validation"):
+        text = text.replace(f'role = "{role}"', 'role = "infer"')
+    study.write_text(text, encoding="utf-8")
     code, output, errors = nsp(["stability", study, "--out", tmp_path / "out", *FEW])
     assert (code, output) == (2, "")
-    assert re.fullmatch(rf"error: simulated dyads: found no labeled recording of the role {role}, .*\n", errors)
+    assert re.fullmatch(r"error: simulated dyads: found no labeled recording of the role train, .*\n", errors)
     assert not (tmp_path / "out").exists()
 
 
@@ -180,14 +179,14 @@ def test_recordings_without_labels_are_told_of_and_so_is_what_cannot_be_searched
     shutil.copy(hasty_study, folder / "hasty.toml")
     text = (folder / "hasty.toml").read_text(encoding="utf-8")
     (folder / "hasty.toml").write_text(text.replace(small_study.parent.as_posix(), folder.as_posix()))
-    for name in ("sim01", "sim02"):
+    for name in ("sim01", "sim02", "sim03"):
         (folder / "labels" / f"{name}.csv").unlink()
     code, output, _ = nsp(["stability", folder / "hasty.toml", "--out", tmp_path / "out", *FEW])
     assert code == 1
     failed = [line for line in output.splitlines() if line.startswith("failed")]
-    assert [line.split()[1] for line in failed] == ["sim01", "sim02", "contact", "approach"]
+    assert [line.split()[1] for line in failed] == ["sim01", "sim02", "sim03", "contact", "approach"]
     assert "(read labels)" in failed[0]
-    assert re.search(r"\(search programs\): behavior contact: found no usable train recording, .*mend", failed[2])
+    assert re.search(r"\(search programs\): behavior contact: found no usable train recording, .*mend", failed[3])
     assert "report" not in output
     assert not (tmp_path / "out" / "stability").exists()
 
@@ -204,7 +203,7 @@ def test_tables_print_what_is_not_markup_and_a_dash_for_what_does_not_exist() ->
         "kappa with the reference 0.80 [0.65 0.95]",
         "kappa with each other -",
         "complexity 8.5 [6 12]",
-        "validation F1 1.00",
+        "held-out F1 1.00",
         "0.5 px 0.91 0.97 0.99",
         "speed[agent] > 2 31 mm/s 30 .. 32 0.50",
         "report out/stability/c[1].json (and .md)",
