@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -22,7 +21,6 @@ from nsp_core.units import TimeReference, Unit, parse_unit
 __all__ = [
     "N_FOLDS",
     "LabeledSequence",
-    "Split",
     "as_sequences",
     "batches_of_one_length",
     "fold_of_frames",
@@ -30,7 +28,6 @@ __all__ = [
     "units_of",
 ]
 
-Split = Literal["train", "validation", "test"]
 Features = xr.DataArray | Sequence[xr.DataArray]
 
 N_FOLDS = 4

@@ -64,7 +64,7 @@ def scores_markdown(publication: Publication) -> str:
         cells = [score_cell(scores.get(split, {}), measure, interval=True) for split, measure in measures]
         lines.append(f"| {MODEL_NAMES.get(model, model)} | " + " | ".join(cells) + " |")
     if not publication.beats_baselines:
-        lines += ["", "**Does not beat its baselines on the validation recordings: do not rely on it.**"]
+        lines += ["", "**Does not beat its baselines on held-out recordings: do not rely on it.**"]
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +72,7 @@ def _print_publication(publication: Publication, console: Console) -> None:
     console.print(f"\n{publication.behavior}", style="bold", markup=False, highlight=False)
     console.print(Padding(publication.text, (0, 0, 0, 2)), markup=False, highlight=False)
     if not publication.beats_baselines:
-        console.print("  [yellow]does not beat its baselines on the validation recordings: do not rely on it[/yellow]")
+        console.print("  [yellow]does not beat its baselines on held-out recordings: do not rely on it[/yellow]")
     console.print(_score_table(publication.scores))
 
 

@@ -154,7 +154,12 @@ class FittedBaseline:
 
 
 def fit_baselines(
-    train: Table, validation: Table | None, *, seed: int, names: Sequence[BaselineName] = BASELINES
+    train: Table,
+    validation: Table | None,
+    *,
+    seed: int,
+    names: Sequence[BaselineName] = BASELINES,
+    choose_cuts: bool = True,
 ) -> dict[str, FittedBaseline]:
     """Return the fitted baselines by name, in the order of ``names``.
 
@@ -168,6 +173,8 @@ def fit_baselines(
         Names the random streams of learners that break ties at random.
     names
         Which baselines to fit.
+    choose_cuts
+        False leaves the threshold of every probability at one half: for a caller that chooses it elsewhere.
 
     Raises
     ------
@@ -197,10 +204,10 @@ def fit_baselines(
         )
     judged_on = train if validation is None or not (validation.states == PRESENT).any() else _labeled(validation)
     with threadpool_limits(MAX_THREADS):
-        return {name: _fit(name, train, judged_on, seed) for name in names}
+        return {name: _fit(name, train, judged_on if choose_cuts else None, seed) for name in names}
 
 
-def _fit(name: BaselineName, train: Table, judged_on: Table, seed: int) -> FittedBaseline:
+def _fit(name: BaselineName, train: Table, judged_on: Table | None, seed: int) -> FittedBaseline:
     names = train.column_names
     if name == "always_positive":
         return FittedBaseline(name, "every frame is positive", names, 1.0, _always_positive)
@@ -212,6 +219,8 @@ def _fit(name: BaselineName, train: Table, judged_on: Table, seed: int) -> Fitte
     # A seed for scikit-learn, which wants an integer, from the stream of this baseline.
     learner_seed = int(rng.stream(seed, "baselines", name).integers(2**31 - 1))
     score = _LEARNERS[name](_thinned(train), learner_seed)
+    if judged_on is None:
+        return FittedBaseline(name, "", names, 0.5, score)
     cut, _ = best_f1_threshold(judged_on.states, _float32_scores(score, judged_on.columns))
     return FittedBaseline(name, "", names, cut, score)
 

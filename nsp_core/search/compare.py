@@ -87,7 +87,9 @@ def baseline_predictions(
     """
     columns = [column for column in columns_for(development) if not column.oriented]
     table = _table(development, columns)
-    fitted = fit_baselines(_thinned(table, np.ones(table.states.size, dtype=bool), MAX_TRAINING_ROWS), None, seed=seed)
+    fitted = fit_baselines(
+        _thinned(table, np.ones(table.states.size, dtype=bool), MAX_TRAINING_ROWS), None, seed=seed, choose_cuts=False
+    )
     fold = _fold_of_rows(development)
     held_out = _held_out(table, fold, fitted, seed)
     fitted = {name: _with_cut(one, table.states, held_out[name][1]) for name, one in fitted.items()}
@@ -114,7 +116,7 @@ def _held_out(
     }
     for left_out in range(int(fold.max()) + 1):
         held = fold == left_out
-        fitted = fit_baselines(_thinned(table, (fold >= 0) & ~held, MAX_FOLD_ROWS), None, seed=seed)
+        fitted = fit_baselines(_thinned(table, (fold >= 0) & ~held, MAX_FOLD_ROWS), None, seed=seed, choose_cuts=False)
         for name, baseline in fitted.items():
             parts[name][0][held], parts[name][1][held] = baseline.predict(table.columns[held])
     return parts

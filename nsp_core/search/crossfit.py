@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nsp_core import rng
 from nsp_core.search.chains import Chain, Scaling, make_fitting_rows
-from nsp_core.search.development import Development
+from nsp_core.search.development import N_LARGE, Development
 from nsp_core.search.fit import fit_chains
 from nsp_core.search.losses import LossName
 from nsp_core.search.operating import chain_decision, chain_degree, move_to_best_f1
@@ -75,7 +75,7 @@ def fit_folds(chains: Sequence[Chain], development: Development, *, n_steps: int
     wide = {index: column for column, index in place.items()}
     for fold in range(development.n_folds):
         kept = rows.of((development.fold_of_row != fold) & (development.fold_of_row >= 0))
-        sampled = kept.sample(development.n_large, rng.stream(development.seed, "search", "fold", str(fold)))
+        sampled = kept.sample(N_LARGE, rng.stream(development.seed, "search", "fold", str(fold)))
         fitting = make_fitting_rows(sampled, swapped, scaling, development.device)
         fitted = fit_chains(narrow, fitting, n_steps=n_steps, loss=loss)
         moved = [move_to_best_f1(chain, scaling, swapped, kept) for chain in fitted]
@@ -91,13 +91,14 @@ def score_chains(
     n_rows = development.rows.states.size
     decided = np.zeros((len(chains), n_rows), dtype=bool)
     degree = np.zeros((len(chains), n_rows), dtype=np.float32)
+    rows, scaling, swapped, place = _narrowed(chains, development)
     for fit in fit_folds(chains, development, n_steps=n_steps, loss=loss):
-        held = np.flatnonzero(development.fold_of_row == fit.fold)
-        rows, scaling, swapped, place = _narrowed(chains, development, held)
+        held = development.fold_of_row == fit.fold
+        held_rows = rows.of(held)
         for index, chain in enumerate(fit.chains):
             own = _renumbered(chain, place)
-            decided[index, held] = chain_decision(own, scaling, swapped, rows)
-            degree[index, held] = chain_degree(own, scaling, swapped, rows)
+            decided[index, held] = chain_decision(own, scaling, swapped, held_rows)
+            degree[index, held] = chain_degree(own, scaling, swapped, held_rows)
     judged = development.fold_of_row >= 0
     present, frames = development.rows.states[judged] == 1, development.rows.frames[judged]
     return [
@@ -121,18 +122,15 @@ def _held_out_score(
 
 
 def _narrowed(
-    chains: Sequence[Chain], development: Development, chosen: NDArray[np.int64] | None = None
+    chains: Sequence[Chain], development: Development
 ) -> tuple[Rows, Scaling, NDArray[np.int64], dict[int, int]]:
     """Return rows, scaling and exchange of animals over the columns that ``chains`` name, and where each went."""
     swapped = development.swapped
     named = {clause.column for chain in chains for clause in chain.clauses}
     used = sorted(named | {int(swapped[column]) for column in named})
     place = {column: index for index, column in enumerate(used)}
-    rows = development.rows
-    table = rows.values[:, used] if chosen is None else rows.values[chosen][:, used]
-    others = rows if chosen is None else rows.of(chosen)
     return (
-        replace(others, values=table),
+        replace(development.rows, values=development.rows.values[:, used]),
         Scaling(development.scaling.center[used], development.scaling.scale[used]),
         np.array([place[int(swapped[column])] for column in used], dtype=np.int64),
         place,

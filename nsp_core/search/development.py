@@ -19,9 +19,10 @@ from nsp_core.search.rows import MAX_TRAINING_ROWS, Rows, choose_rows, gather_ro
 from nsp_core.search.screen import BinnedColumns, bin_columns
 from nsp_core.sequences import LabeledSequence, fold_of_frames
 
-__all__ = ["Development", "development_folds", "prepare_development"]
+__all__ = ["N_LARGE", "Development", "development_folds", "prepare_development"]
 
 N_LARGE, N_SMALL = 20_000, 4_000
+_SAMPLES = (("small", N_SMALL), ("large", N_LARGE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Development:
         What a program may compare, the column in which the animals have changed places, and the scale of each.
     rows, fold_of_row
         Labeled frames (at most about 60,000) and the fold of each, -1 for those in none.
-    small, large, n_large
+    small, large
         Rows on which proposals are fitted, and on which survivors are polished.
     binned
         The columns of ``small``, binned for screening.
@@ -58,7 +59,6 @@ class Development:
     fold_of_row: NDArray[np.int8]
     small: FittingRows
     large: FittingRows
-    n_large: int
     binned: BinnedColumns
     seed: int
     device: torch.device
@@ -120,14 +120,10 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
         fold_of_row=np.concatenate([own[at] for own, (at, _) in zip(folds, chosen, strict=True)]),
         small=make_fitting_rows(small, swapped, scaling, torch_device),
         large=make_fitting_rows(large, swapped, scaling, torch_device),
-        n_large=N_LARGE,
         binned=bin_columns(small.values, swapped),
         seed=seed,
         device=torch_device,
     )
-
-
-_SAMPLES = (("small", N_SMALL), ("large", N_LARGE))
 
 
 def _require_both_classes(sequences: Sequence[LabeledSequence]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from nsp_core.errors import ProgramError
@@ -84,11 +84,8 @@ class Checkpoint(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class NoCheckpoint:
     """A checkpoint that forgets."""
-
-    saved: Mapping[str, Any] | None = field(default=None, init=False)
 
     def load(self) -> None:
         """Return nothing."""

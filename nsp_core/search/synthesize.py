@@ -99,11 +99,13 @@ def synthesize_sequences(
             where="synthesize",
             remedy="allow more complex programs",
         )
-    best = choose(candidates)
+    chosen, front = choose(candidates), pareto_front(candidates)
+    shown = {one.program: with_intervals(one, seed=seed) for one in (*front, chosen)}
+    best = shown[chosen.program]
     return SynthesisResult(
-        front=tuple(with_intervals(one, seed=seed) for one in pareto_front(candidates)),
-        best=with_intervals(best, seed=seed),
-        alternatives=near_ties(best, candidates),
+        front=tuple(shown[one.program] for one in front),
+        best=best,
+        alternatives=near_ties(chosen, candidates),
         scores={"program": {"train": best.train, "validation": best.validation}},
         stopped_because=state.stopped,
         n_candidates=state.n_candidates,

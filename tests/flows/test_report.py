@@ -52,7 +52,7 @@ def test_the_program_is_printed_as_it_is_written() -> None:
 
 def test_a_program_that_does_not_beat_its_baselines_says_so() -> None:
     poor = publication(beats_baselines=False)
-    assert "does not beat its baselines on the validation recordings" in printed(outcome(published=(poor,)))
+    assert "does not beat its baselines on held-out recordings" in printed(outcome(published=(poor,)))
     assert "Does not beat its baselines" in scores_markdown(poor)
 
 

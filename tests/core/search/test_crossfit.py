@@ -10,7 +10,7 @@ from nsp_core import rng
 from nsp_core.dsl.ast import Duration, Feature, Windowed
 from nsp_core.search.chains import Chain, Clause, make_fitting_rows, program_of
 from nsp_core.search.crossfit import HeldOutScore, fit_folds, score_chains
-from nsp_core.search.development import Development, prepare_development
+from nsp_core.search.development import N_LARGE, Development, prepare_development
 from nsp_core.search.fit import fit_chains
 from nsp_core.search.losses import LossName
 from nsp_core.search.operating import chain_decision, chain_degree, move_to_best_f1
@@ -50,7 +50,7 @@ def test_a_fold_is_judged_by_a_fit_to_the_rows_of_all_others(
     assert [one.fold for one in folds] == [0, 1, 2, 3]
     for fold in folds:
         others = prepared.rows.of(prepared.fold_of_row != fold.fold)
-        sampled = others.sample(prepared.n_large, rng.stream(1, "search", "fold", str(fold.fold)))
+        sampled = others.sample(N_LARGE, rng.stream(1, "search", "fold", str(fold.fold)))
         fitting = make_fitting_rows(sampled, prepared.swapped, prepared.scaling, prepared.device)
         by_hand = [
             move_to_best_f1(fitted, prepared.scaling, prepared.swapped, others)

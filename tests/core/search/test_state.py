@@ -257,4 +257,3 @@ def test_no_checkpoint_keeps_nothing() -> None:
     checkpoint.save({"version": 1})
     kept: Checkpoint = checkpoint
     assert kept.load() is None
-    assert checkpoint.saved is None
