@@ -109,18 +109,11 @@ def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | N
     UnitError
         If sequences measure a feature, or time, in different units.
     """
-    arrays = _split_sequences(features)
-    per_sequence = _split_labels(labels, arrays, isinstance(features, xr.DataArray) and features.ndim == 2)
+    unlabeled = [one for array in _arrays(features) for one in _unlabeled_sequences(array)]
+    per_sequence = _split_labels(labels, unlabeled, isinstance(features, xr.DataArray) and features.ndim == 2)
     sequences = tuple(
-        LabeledSequence(
-            recording=_recording(array, position),
-            values=np.ascontiguousarray(array.values, dtype=np.float32),
-            states=states,
-            names=tuple(str(name) for name in array["feature"].values),
-            units=_units(array),
-            fps=_fps(array),
-        )
-        for position, (array, states) in enumerate(zip(arrays, per_sequence, strict=True))
+        replace(one, recording=one.recording or str(position), states=states)
+        for position, (one, states) in enumerate(zip(unlabeled, per_sequence, strict=True))
     )
     _require_alike(sequences)
     return sequences
@@ -210,25 +203,23 @@ def _every_fold_trains(sequences: Sequence[LabeledSequence], fold_of: Sequence[N
     return n_folds > 1 and bool((counts.sum(axis=1, keepdims=True) > counts).all())
 
 
-def _split_sequences(features: Features) -> list[xr.DataArray]:
+def _arrays(features: Features) -> list[xr.DataArray]:
+    """Return arrays of dims (sequence, time, feature) or (time, feature), with unique names."""
     if not isinstance(features, xr.DataArray):
-        return [array for part in features for array in _split_sequences(part)]
-    if set(features.dims) == {"time", "feature"}:
-        arrays = [features.transpose("time", "feature")]
-    elif set(features.dims) == {"sequence", "time", "feature"}:
-        stacked = features.transpose("sequence", "time", "feature")
-        arrays = [stacked.isel(sequence=index) for index in range(stacked.sizes["sequence"])]
-    else:
+        return [array for part in features for array in _arrays(part)]
+    order = ("sequence", "time", "feature")[-features.ndim :]
+    if features.ndim not in (2, 3) or set(features.dims) != set(order):
         raise FeatureError(
             found=f"features of dims {features.dims}",
             expected="(sequence, time, feature) or (time, feature)",
             where="features",
             remedy="rename or transpose the dims",
         )
-    if "feature" not in features.coords:
-        numbered = np.array([f"feature_{index}" for index in range(features.sizes["feature"])], dtype=object)
-        arrays = [array.assign_coords(feature=numbered) for array in arrays]
-    names = [str(name) for name in arrays[0]["feature"].values]
+    array = features.transpose(*order)
+    if "feature" not in array.coords:
+        numbered = np.array([f"feature_{index}" for index in range(array.sizes["feature"])], dtype=object)
+        array = array.assign_coords(feature=numbered)
+    names = [str(name) for name in array["feature"].values]
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise FeatureError(
@@ -237,24 +228,39 @@ def _split_sequences(features: Features) -> list[xr.DataArray]:
             where="features",
             remedy="rename them",
         )
-    return arrays
+    return [array]
+
+
+def _unlabeled_sequences(array: xr.DataArray) -> list[LabeledSequence]:
+    """Return the sequences of ``array``, unlabeled; one whose recording is not named has an empty name.
+
+    Names, units and frame rate are looked up once: there may be thousands of short windows.
+    """
+    values = np.asarray(array.values, dtype=np.float32)
+    if values.ndim == 2:
+        values = values[np.newaxis]
+    names, units, fps = tuple(str(name) for name in array["feature"].values), _units(array), _fps(array)
+    unlabeled = np.full(values.shape[1], UNLABELED, dtype=np.int8)
+    return [
+        LabeledSequence(recording, np.ascontiguousarray(own), unlabeled, names, units, fps)
+        for recording, own in zip(_recordings(array, len(values)), values, strict=True)
+    ]
 
 
 def _split_labels(
-    labels: ArrayLike | Sequence[ArrayLike] | None, arrays: list[xr.DataArray], single: bool
+    labels: ArrayLike | Sequence[ArrayLike] | None, unlabeled: Sequence[LabeledSequence], single: bool
 ) -> list[NDArray[np.int8]]:
-    lengths = [array.sizes["time"] for array in arrays]
     if labels is None:
-        return [np.full(length, UNLABELED, dtype=np.int8) for length in lengths]
+        return [one.states for one in unlabeled]
     given = [labels] if single else list(labels)  # type: ignore[arg-type]  # a list, an array or a DataArray iterates
-    if len(given) != len(arrays):
+    if len(given) != len(unlabeled):
         raise LabelError(
             found=f"labels for {len(given)} sequences",
-            expected=f"{len(arrays)}, one per sequence",
+            expected=f"{len(unlabeled)}, one per sequence",
             where="labels",
             remedy="give labels in the order of the features",
         )
-    return [_states(np.asarray(one), length) for one, length in zip(given, lengths, strict=True)]
+    return [_states(np.asarray(own), len(one.states)) for own, one in zip(given, unlabeled, strict=True)]
 
 
 def _states(labels: NDArray[np.generic], n_frames: int) -> NDArray[np.int8]:
@@ -291,6 +297,8 @@ def _require_alike(sequences: Sequence[LabeledSequence]) -> None:
         )
     first, others = sequences[0], sequences[1:]
     for sequence in others:
+        if (sequence.names, sequence.units, sequence.fps) == (first.names, first.units, first.fps):
+            continue
         different = sorted(set(first.names) ^ set(sequence.names))
         if different:
             raise FeatureError(
@@ -308,10 +316,11 @@ def _require_alike(sequences: Sequence[LabeledSequence]) -> None:
             )
 
 
-def _recording(array: xr.DataArray, position: int) -> str:
-    if "recording" in array.coords:
-        return str(array["recording"].item())
-    return str(array.attrs.get("recording", position))
+def _recordings(array: xr.DataArray, n_sequences: int) -> list[str]:
+    if "recording" not in array.coords:
+        return [str(array.attrs.get("recording", ""))] * n_sequences
+    named = np.atleast_1d(array["recording"].values).tolist()
+    return [str(name) for name in (named if len(named) == n_sequences else named * n_sequences)]
 
 
 def _units(array: xr.DataArray) -> tuple[Unit, ...]:

@@ -9,6 +9,7 @@ side changes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -57,7 +58,7 @@ def folds(recordings: Sequence[str], k: int, *, groups: Mapping[str, str] | None
     >>> folds(["1", "2", "4", "10", "12"], 2)
     (('1', '4', '12'), ('2', '10'))
     """
-    repeated = sorted({name for name in recordings if recordings.count(name) > 1}, key=natural_key)
+    repeated = sorted((name for name, count in Counter(recordings).items() if count > 1), key=natural_key)
     if repeated:
         raise StudyError(
             found=f"recording names that repeat: {', '.join(repeated)}",

@@ -32,12 +32,14 @@ from nsp_core.search.screen import Join
 __all__ = ["chain_loss_and_gradient", "chain_truth", "fit_chains"]
 
 MIN_SOFTNESS, MAX_SOFTNESS = 0.03, 2.0
-FIRST_DAMPING, MIN_DAMPING, MAX_DAMPING = 0.1, 1e-4, 1e6
-EASE, TIGHTEN = 0.2, 8.0
+FIRST_DAMPING, MIN_DAMPING, MAX_DAMPING = 1.0, 1e-4, 1e6
+EASE, TIGHTEN = 0.3, 5.0
 # A step that lowers the loss by no more than this share of it is the last.
 SETTLED = 5e-4
-# No threshold moves further in one step, in robust standard deviations of its column, and no softness by more than e.
-LONGEST_STEP = 1.0
+# How far a constant may move in one step: a threshold by a robust standard deviation of its column and twice its own
+# softness, a softness by a factor of e. A clause that says nothing beside the others drifts out of the range of its
+# column; with steps of one deviation only, that drift took most of the time of most fits.
+LONGEST_STEP, LONGEST_STEP_IN_SOFTNESS = 1.0, 2.0
 _ELEMENTS_AT_ONCE = 200_000
 _TINY = 1e-4
 
@@ -203,7 +205,10 @@ def _stepped(point: _Point, damping: torch.Tensor, n_clauses: int) -> torch.Tens
     diagonal = curvature.diagonal(dim1=1, dim2=2)
     loaded = curvature + torch.diag_embed(damping[:, None] * diagonal + 1e-6 + (1 - free))
     step: torch.Tensor = torch.linalg.solve(loaded, (point.gradient * free)[:, :, None])[:, :, 0]
-    constants = point.constants - step.clamp_(-LONGEST_STEP, LONGEST_STEP)
+    longest = LONGEST_STEP + torch.cat(
+        [LONGEST_STEP_IN_SOFTNESS * log_softness.exp(), torch.zeros_like(log_softness)], dim=1
+    )
+    constants = point.constants - torch.clamp(step, -longest, longest)
     return torch.cat([constants[:, :n_clauses], constants[:, n_clauses:].clamp(lowest, highest)], dim=1)
 
 

@@ -37,9 +37,11 @@ def sample_by_bout(
         share = min(1.0, n_rows / 2 / max(n_own, 1))
         quotas = np.clip(np.round(lengths[own] * share).astype(np.int64), 1, lengths[own])
         phases = generator.random(own.size)
-        for start, length, quota, phase in zip(starts[own], lengths[own], quotas, phases, strict=True):
-            chosen.append(start + np.floor((np.arange(quota) + phase) * length / quota).astype(np.int64))
-            weights.append(np.full(quota, length / quota))
-    indices = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+        # The place of each row in its bout, then the row: as many repetitions of a bout as it gives rows.
+        place = np.arange(quotas.sum()) - np.repeat(np.cumsum(quotas) - quotas, quotas)
+        within = (place + np.repeat(phases, quotas)) * np.repeat(lengths[own], quotas) / np.repeat(quotas, quotas)
+        chosen.append(np.repeat(starts[own], quotas) + np.floor(within).astype(np.int64))
+        weights.append(np.repeat(lengths[own] / quotas, quotas))
+    indices = np.concatenate(chosen)
     order = np.argsort(indices, kind="stable")
-    return indices[order], np.concatenate(weights)[order] if weights else np.empty(0)
+    return indices[order], np.concatenate(weights)[order]

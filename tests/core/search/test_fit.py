@@ -243,9 +243,10 @@ def company(seed: int) -> tuple[list[Chain], FittingRows]:
     return [*pairs, *(Chain(pair.clauses[:1], either=bool(n % 2)) for n, pair in enumerate(pairs))], rows
 
 
-def assert_same_fit(one: Chain, other: Chain) -> None:
+def assert_same_fit(one: Chain, other: Chain, rows: FittingRows) -> None:
     assert one.loss == pytest.approx(other.loss, abs=1e-5)
-    np.testing.assert_allclose(constants_of(one), constants_of(other), atol=1e-2)
+    # What the fit says of every row: constants of a clause that drifted out of its column's range are free.
+    np.testing.assert_allclose(chain_truth(one, rows), chain_truth(other, rows), atol=5e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -254,7 +255,7 @@ def test_a_chain_is_fitted_the_same_alone_and_in_company(seed: int) -> None:
     together = fit_chains(starts, rows, n_steps=25)
     for start, in_company in zip(starts, together, strict=True):
         (alone,) = fit_chains([start], rows, n_steps=25)
-        assert_same_fit(alone, in_company)
+        assert_same_fit(alone, in_company, rows)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -264,7 +265,7 @@ def test_the_order_of_the_chains_does_not_matter(seed: int) -> None:
     shuffled = fit_chains([starts[place] for place in order], rows, n_steps=25)
     in_order = fit_chains(starts, rows, n_steps=25)
     for place, fitted in zip(order, shuffled, strict=True):
-        assert_same_fit(fitted, in_order[place])
+        assert_same_fit(fitted, in_order[place], rows)
 
 
 def test_a_fit_repeats_itself_exactly() -> None:
