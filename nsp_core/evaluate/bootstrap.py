@@ -35,6 +35,7 @@ __all__ = [
     "Interval",
     "ScoreIntervals",
     "bootstrap_intervals",
+    "merit_of_draws",
     "paired_difference",
     "scores_with_intervals",
 ]
@@ -86,6 +87,19 @@ def bootstrap_intervals(
         _interval(_f1_of_draws(predictions, recordings, draws)),
         _interval(_ap_of_draws(predictions, recordings, draws)),
     )
+
+
+def merit_of_draws(
+    predictions: Sequence[FramePredictions], *, generator: np.random.Generator, n_resamples: int = N_RESAMPLES
+) -> NDArray[np.float64]:
+    """Return the mean of F1 and average precision on each draw of recordings, shape (resample,).
+
+    The same generator state gives the same draws, whatever the model: differences of two models are paired. Empty where
+    there are fewer than two recordings; NaN on a draw without a frame of the behavior.
+    """
+    recordings = _recordings(predictions)
+    draws = _draw(len(recordings), generator, n_resamples)
+    return (_f1_of_draws(predictions, recordings, draws) + _ap_of_draws(predictions, recordings, draws)) / 2
 
 
 def scores_with_intervals(

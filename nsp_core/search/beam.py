@@ -206,7 +206,7 @@ def _extensions(chain: Chain, development: Development, n_proposals: int) -> lis
     rows, binned, columns = development.small, development.binned, development.columns
     present = rows.present.cpu().numpy() > 0
     truth = chain_truth(chain, rows)
-    usable = _usable_columns(chain, columns, rows.swapped)
+    usable = _usable_columns(chain, columns, rows.swapped) & development.distinct
     joins: tuple[Join, ...] = ("and", "or") if chain.clauses and not chain.either else ("and",)
     extensions = []
     for join in joins:

@@ -31,7 +31,7 @@ __all__ = ["Splits", "baseline_predictions", "baseline_scores", "program_predict
 Splits = Mapping[str, Sequence[LabeledSequence]]
 
 # Copies that are fitted without a fold see so many rows at most: there are four of them for one that is fitted to all.
-MAX_FOLD_ROWS = 20_000
+MAX_FOLD_ROWS = 10_000
 # Scores of these are probabilities, of which the cut is a choice.
 _CUT_IS_CHOSEN: tuple[BaselineName, ...] = (
     "depth3_tree",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ class Development:
         How many folds there are.
     columns, swapped, scaling
         What a program may compare, the column in which the animals have changed places, and the scale of each.
+    distinct
+        Shape (column,): False where an earlier column has the very same values, and this one says nothing new.
     rows, fold_of_row
         Labeled frames (at most about 60,000) and the fold of each, -1 for those in none.
     small, large
@@ -55,6 +58,7 @@ class Development:
     columns: tuple[Column, ...]
     swapped: NDArray[np.int64]
     scaling: Scaling
+    distinct: NDArray[np.bool_]
     rows: Rows
     fold_of_row: NDArray[np.int8]
     small: FittingRows
@@ -116,6 +120,7 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
         columns=columns,
         swapped=swapped,
         scaling=scaling,
+        distinct=_distinct(rows.values),
         rows=rows,
         fold_of_row=np.concatenate([own[at] for own, (at, _) in zip(folds, chosen, strict=True)]),
         small=make_fitting_rows(small, swapped, scaling, torch_device),
@@ -124,6 +129,15 @@ def prepare_development(sequences: Sequence[LabeledSequence], *, seed: int, devi
         seed=seed,
         device=torch_device,
     )
+
+
+def _distinct(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which columns (column,) of ``values`` (row, column) are the first with their values."""
+    digests = [hashlib.blake2b(np.ascontiguousarray(column).data).digest() for column in values.T]
+    _, first = np.unique(digests, return_index=True)
+    distinct = np.zeros(len(digests), dtype=bool)
+    distinct[first] = True
+    return distinct
 
 
 def _require_both_classes(sequences: Sequence[LabeledSequence]) -> None:

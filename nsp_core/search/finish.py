@@ -1,7 +1,8 @@
 """From fitted chains to programs that are printed, and judged as printed, on frames they were not fitted on.
 
 Rows rank many chains; here the best few are judged frame by frame: bouts shaped, constants rounded, recordings they
-were not fitted on. Gap filling and a minimum bout are added where the held-out scores say so.
+were not fitted on. Gap filling and a minimum bout, or a vote over the frames around, are added where the held-out
+scores say so.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from nsp_core.dsl.ast import Condition, Duration, FillGaps, MinBout, complexity
+from nsp_core.dsl.ast import Compare, Condition, Duration, FillGaps, Fraction, MinBout, complexity
 from nsp_core.dsl.normal import normal_form
 from nsp_core.evaluate.frames import FramePredictions, FrameScores, pooled_scores
 from nsp_core.search.assess import ProgramScorer
@@ -27,24 +28,40 @@ __all__ = ["finish_chains", "most_promising"]
 
 GAPS_S = (None, 0.5, 2.0)
 SHORTEST_BOUTS_S = (None, 0.5, 1.0)
+# A vote over the frames around: its window, and the share of it in which the rule must hold.
+VOTES_S = (1.0, 2.0, 4.0, 8.0)
+VOTE_SHARES = (0.35, 0.5, 0.65)
+VOTE_SOFTNESS = 0.1
 LEAST_GAIN = 0.002
 N_JUDGED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Which gaps are filled and which bouts dropped, in seconds; None for neither."""
+    """What is done to the bouts of a rule.
 
-    gap_s: float | None
-    shortest_s: float | None
+    Attributes
+    ----------
+    gap_s, shortest_s
+        Which gaps are filled and which bouts dropped, in seconds; None for neither.
+    vote_s, share
+        The rule holds where it holds in more than this share of a window of so many seconds; None for no vote.
+    """
+
+    gap_s: float | None = None
+    shortest_s: float | None = None
+    vote_s: float | None = None
+    share: float = 0.5
 
     @property
     def cost(self) -> float:
-        """What the mean of F1 and average precision must gain: each step costs one constant."""
-        return LEAST_GAIN * ((self.gap_s is not None) + (self.shortest_s is not None))
+        """What the mean of F1 and average precision must gain, by learned constant: a vote has three."""
+        return LEAST_GAIN * ((self.gap_s is not None) + (self.shortest_s is not None) + 3 * (self.vote_s is not None))
 
     def of(self, program: Condition) -> Condition:
         """Return ``program`` with its bouts shaped."""
+        if self.vote_s is not None:
+            program = Compare(Fraction(program, Duration(self.vote_s)), ">", self.share, VOTE_SOFTNESS)
         if self.gap_s is not None:
             program = FillGaps(program, Duration(self.gap_s))
         return program if self.shortest_s is None else MinBout(program, Duration(self.shortest_s))
@@ -123,8 +140,9 @@ def _shapes(development: Development) -> list[_Shape]:
     longest = max(gap for gap in GAPS_S if gap is not None)
     long_enough = any(one.fps is not None and len(one.states) >= 2 * longest * one.fps for one in development.sequences)
     if not long_enough:
-        return [_Shape(None, None)]
-    return [_Shape(gap, shortest) for gap, shortest in product(GAPS_S, SHORTEST_BOUTS_S)]
+        return [_Shape()]
+    votes = [_Shape(vote_s=window, share=share) for window, share in product(VOTES_S, VOTE_SHARES)]
+    return [*(_Shape(gap, shortest) for gap, shortest in product(GAPS_S, SHORTEST_BOUTS_S)), *votes]
 
 
 def _judged(

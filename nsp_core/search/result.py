@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nsp_core import rng
 from nsp_core.dsl.ast import Condition, complexity
 from nsp_core.dsl.text import format_program
-from nsp_core.evaluate.bootstrap import scores_with_intervals
+from nsp_core.evaluate.bootstrap import merit_of_draws, scores_with_intervals
 from nsp_core.evaluate.frames import FramePredictions, FrameScores
 from nsp_core.search.state import Improvement
 
 __all__ = ["Candidate", "SynthesisResult", "choose", "near_ties", "pareto_front", "with_intervals"]
 
 NEAR_TIE = 0.02
+N_DRAWS_OF_CHOICE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class SynthesisResult:
     front
         Programs no other program beats in both complexity and held-out F1, simplest first.
     best
-        The program with the best mean of held-out F1 and average precision; it need not be on the front, which knows
-        F1 only.
+        The simplest program that the recordings cannot tell from the best by mean of held-out F1 and average precision,
+        see :func:`choose`; it need not be on the front, which knows F1 only.
     alternatives
         Programs that the recordings cannot tell from the best one: see :func:`near_ties`.
     scores
@@ -100,13 +104,32 @@ def pareto_front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(front)
 
 
-def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate with the best mean of held-out F1 and average precision, the simpler one if tied."""
-    return max(candidates, key=lambda one: (_merit(one), -one.complexity, one.text))
+def choose(candidates: Sequence[Candidate], *, seed: int) -> Candidate:
+    """Return the simplest candidate that the recordings cannot tell from the one with the best held-out scores.
+
+    Scores are the mean of F1 and average precision. A candidate cannot be told from the best if it falls short of it by
+    no more than one standard error of the difference of the two, over recordings drawn with replacement. Among equally
+    simple ones the better is chosen; with a single recording, which has no standard error, the best of all.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. & Stone, C. (1984). Classification and Regression Trees, section 3.4.3 (the
+    rule of one standard error).
+    """
+    best = max(candidates, key=lambda one: (_merit(one), -one.complexity, one.text))
+    reference = _merit_of_draws(best, seed)
+
+    def comparable(one: Candidate) -> bool:
+        difference = reference - _merit_of_draws(one, seed)
+        difference = difference[~np.isnan(difference)]
+        return difference.size > 0 and _merit(best) - _merit(one) <= float(difference.std())
+
+    simpler = [one for one in candidates if one.complexity < best.complexity and comparable(one)]
+    return min([best, *simpler], key=lambda one: (one.complexity, -_merit(one), one.text))
 
 
 def near_ties(best: Candidate, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Return the other candidates whose mean of held-out F1 and average precision is less than 0.02 lower.
+    """Return the other candidates whose mean of held-out F1 and average precision is at most 0.02 lower, or higher.
 
     Simplest first. With a dozen recordings such a difference says nothing: the reader may take the rule that makes
     more sense.
@@ -121,6 +144,11 @@ def with_intervals(candidate: Candidate, *, seed: int) -> Candidate:
         return candidate
     scores = scores_with_intervals(candidate.held_out, generator=rng.stream(seed, "bootstrap", "validation"))
     return replace(candidate, validation=scores)
+
+
+def _merit_of_draws(candidate: Candidate, seed: int) -> NDArray[np.float64]:
+    generator = rng.stream(seed, "bootstrap", "choice")
+    return merit_of_draws(candidate.held_out, generator=generator, n_resamples=N_DRAWS_OF_CHOICE)
 
 
 def _merit(candidate: Candidate) -> float:

@@ -99,7 +99,7 @@ def synthesize_sequences(
             where="synthesize",
             remedy="allow more complex programs",
         )
-    chosen, front = choose(candidates), pareto_front(candidates)
+    chosen, front = choose(candidates, seed=seed), pareto_front(candidates)
     shown = {one.program: with_intervals(one, seed=seed) for one in (*front, chosen)}
     best = shown[chosen.program]
     return SynthesisResult(
