@@ -1,11 +1,13 @@
-"""Pose cleaning before features, and what is left to use: masked points, filled gaps, a quality table.
+"""Pose cleaning before features, and what is left to use: trusted points, filled gaps, smooth tracks, a quality table.
 
-Cleaning only ever removes points or fills gaps between two seen points of the same keypoint and individual. It never
-extrapolates, smooths or exchanges identities.
+The order of the steps: unsure points are dropped, then jumps; identities are exchanged back; short gaps are filled;
+tracks are smoothed. All but the filling is off unless asked for. Cleaning never extrapolates, and the attributes of the
+poses say what it did, down to every exchange of identities with its frame.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +16,27 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nsp_core.errors import PoseError, StudyError
+from nsp_core.identity import exchange_identities, swap_suspects
+from nsp_core.outliers import find_jumps, parse_speed, speed_px
+from nsp_core.smoothing import smooth_runs, window_frames
 
-__all__ = ["Cleaning", "clean_poses", "pose_quality", "require_usable", "share_all_seen"]
+__all__ = [
+    "Cleaning",
+    "clean_poses",
+    "pose_quality",
+    "require_usable",
+    "share_all_seen",
+    "trusted_poses",
+]
+
+MOST_ORDER = 5
 
 _NUMBERS = {1: "one", 2: "two"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaning:
-    """Which points are dropped and which gaps are filled.
+    """Which points are dropped, which identities exchanged, which gaps filled, and how tracks are smoothed.
 
     Attributes
     ----------
@@ -30,10 +44,28 @@ class Cleaning:
         Points below it are dropped, on the tracker's own scale. None keeps every point.
     max_gap_s
         Gaps up to this many seconds, rounded to whole frames, are filled linearly. Zero fills none.
+    max_jump
+        A speed such as ``"20 bl/s"``, ``"1500 mm/s"`` or ``"800 px/s"``: points that leave and return faster are
+        dropped (see :mod:`nsp_core.outliers`). None keeps every point.
+    smooth_s
+        Window of the smoothing in seconds, rounded to an odd number of frames (see :mod:`nsp_core.smoothing`). None
+        leaves positions as they are.
+    smooth_order
+        Order of the polynomial that is fitted in the window, 0 to 5.
+    repair_swaps
+        Whether identities that clearly changed are exchanged back (see :mod:`nsp_core.identity`).
+    drop_bad_spans
+        Whether an individual is taken out where it cannot be trusted (see :mod:`nsp_core.quality`), so that programs
+        abstain there.
     """
 
     min_confidence: float | None = None
     max_gap_s: float = 0.5
+    max_jump: str | None = None
+    smooth_s: float | None = None
+    smooth_order: int = 2
+    repair_swaps: bool = False
+    drop_bad_spans: bool = False
 
     def __post_init__(self) -> None:
         if self.min_confidence is not None and not np.isfinite(self.min_confidence):
@@ -42,45 +74,99 @@ class Cleaning:
             )
         if not 0 <= self.max_gap_s < np.inf:
             raise _impossible(f"max_gap_s = {self.max_gap_s}", "a duration of 0 s or more")
+        if self.max_jump is not None:
+            parse_speed(self.max_jump)
+        if self.smooth_s is not None and not 0 < self.smooth_s < np.inf:
+            raise _impossible(f"smooth_s = {self.smooth_s}", "a duration above 0 s, or none")
+        if self.smooth_order not in range(MOST_ORDER + 1):
+            raise _impossible(f"smooth_order = {self.smooth_order}", f"a whole number from 0 to {MOST_ORDER}")
+
+    def stated(self) -> dict[str, float | str | bool]:
+        """Return the settings that change anything, by name: equal for cleanings that do the same.
+
+        Examples
+        --------
+        >>> Cleaning(smooth_order=3).stated()
+        {'max_gap_s': 0.5}
+        """
+        smoothing = {"smooth_s": self.smooth_s, "smooth_order": self.smooth_order} if self.smooth_s is not None else {}
+        settings = {
+            "min_confidence": None if self.min_confidence is None else float(self.min_confidence),
+            "max_gap_s": float(self.max_gap_s),
+            "max_jump": self.max_jump,
+            **smoothing,
+            "repair_swaps": self.repair_swaps or None,
+            "drop_bad_spans": self.drop_bad_spans or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
 
 
-def clean_poses(poses: xr.Dataset, cleaning: Cleaning) -> xr.Dataset:
-    """Return ``poses`` without unsure points and with short gaps filled by straight lines.
+def clean_poses(poses: xr.Dataset, cleaning: Cleaning, roles: Mapping[str, Sequence[str]] | None = None) -> xr.Dataset:
+    """Return ``poses`` without what cannot be trusted, with short gaps filled by straight lines, and smoothed.
 
     Parameters
     ----------
     poses
         A pose dataset (see :mod:`nsp_core.poses`).
     cleaning
-        What to drop and fill.
+        What to drop, exchange, fill and smooth.
+    roles
+        Role to keypoints; needed for a ``max_jump`` in body lengths only.
 
     Returns
     -------
     Same schema. A dropped or filled point has confidence NaN, for the tracker vouches for neither. The attributes
-    ``cleaning_min_confidence`` (absent where no threshold was given) and ``cleaning_max_gap_s`` tell what was done.
+    ``cleaning_<setting>`` (absent where a step was off) tell what was done, and ``identity_exchanges`` lists every
+    exchange of identities (see :func:`nsp_core.identity.exchange_identities`).
+
+    Raises
+    ------
+    StudyError
+        If the smoothing window is too short for its polynomial at this frame rate.
+    PoseError
+        If ``max_jump`` is in a unit that this recording has no scale for.
 
     Notes
     -----
     A point counts as missing when either coordinate is. A point without confidence is kept. Gaps at the start and end
     of the recording stay.
     """
+    fps = float(poses.attrs["fps"])
+    # First of all: a window that is too short must not be found out after minutes of work.
+    window = None if cleaning.smooth_s is None else window_frames(cleaning.smooth_s, cleaning.smooth_order, fps)
+    cleaned = trusted_poses(poses, cleaning, roles)
+    position = cleaned["position"].values
+    _fill_gaps(position, _seen(position), round(cleaning.max_gap_s * fps))
+    if window is not None:
+        smooth_runs(position, window, cleaning.smooth_order)
+    before = {name: value for name, value in cleaned.attrs.items() if not str(name).startswith("cleaning_")}
+    done = {f"cleaning_{name}": value for name, value in cleaning.stated().items()}
+    cleaned.attrs = {**before, **done}
+    return cleaned
+
+
+def trusted_poses(
+    poses: xr.Dataset, cleaning: Cleaning, roles: Mapping[str, Sequence[str]] | None = None
+) -> xr.Dataset:
+    """Return a copy of ``poses`` with unsure points and jumps dropped and clear exchanges of identities undone.
+
+    These are the steps of :func:`clean_poses` before any point is filled in or moved; parameters and errors as there.
+    """
     position = poses["position"].values.copy()
     confidence = poses["confidence"].values.copy()
+    trusted = poses.assign(
+        position=poses["position"].copy(data=position), confidence=poses["confidence"].copy(data=confidence)
+    )
     seen = _seen(position)
     if cleaning.min_confidence is not None:
         seen &= ~(confidence < cleaning.min_confidence)
-    confidence[~seen] = np.nan
-    np.copyto(position, np.nan, where=~seen[:, np.newaxis])
-    _fill_gaps(position, seen, round(cleaning.max_gap_s * float(poses.attrs["fps"])))
-    attrs = {**poses.attrs, "cleaning_max_gap_s": float(cleaning.max_gap_s)}
-    attrs.pop("cleaning_min_confidence", None)
-    if cleaning.min_confidence is not None:
-        attrs["cleaning_min_confidence"] = float(cleaning.min_confidence)
-    cleaned = poses.assign(
-        position=poses["position"].copy(data=position), confidence=poses["confidence"].copy(data=confidence)
-    )
-    cleaned.attrs = attrs
-    return cleaned
+    _drop(position, confidence, seen)
+    if cleaning.max_jump is not None:
+        _drop(position, confidence, ~find_jumps(trusted, speed_px(parse_speed(cleaning.max_jump), trusted, roles)))
+    if cleaning.repair_swaps:
+        suspects = swap_suspects(trusted)
+        trusted = exchange_identities(trusted, suspects[suspects["clear"]])
+    return trusted
 
 
 def pose_quality(poses: xr.Dataset) -> pd.DataFrame:
@@ -156,20 +242,25 @@ def _seen(position: NDArray[np.float32]) -> NDArray[np.bool_]:
     return seen
 
 
+def _drop(position: NDArray[np.float32], confidence: NDArray[np.float32], kept: NDArray[np.bool_]) -> None:
+    confidence[~kept] = np.nan
+    np.copyto(position, np.nan, where=~kept[:, np.newaxis])
+
+
 def _fill_gaps(position: NDArray[np.float32], seen: NDArray[np.bool_], max_gap_frames: int) -> None:
     """Fill in place the gaps of at most ``max_gap_frames`` in ``position`` (time, space, keypoint, individual)."""
-    n_frames = seen.shape[0]
-    frame = np.arange(n_frames)[:, np.newaxis, np.newaxis]
-    before = np.maximum.accumulate(np.where(seen, frame, -1), axis=0)
-    after = np.minimum.accumulate(np.where(seen, frame, n_frames)[::-1], axis=0)[::-1]
-    short = ~seen & (before >= 0) & (after < n_frames) & (after - before - 1 <= max_gap_frames)
-    # Only the filled points are gathered: memory stays small where little is missing.
-    t, keypoint, individual = np.nonzero(short)
-    start, stop = before[short], after[short]
-    share = ((t - start) / (stop - start))[:, np.newaxis]
-    from_point = position[start, :, keypoint, individual].astype(np.float64)
-    to_point = position[stop, :, keypoint, individual].astype(np.float64)
-    position[t, :, keypoint, individual] = (from_point + share * (to_point - from_point)).astype(position.dtype)
+    for keypoint, individual in np.ndindex(seen.shape[1:]):
+        frames = np.flatnonzero(seen[:, keypoint, individual])
+        gap = np.diff(frames) - 1
+        short = (gap > 0) & (gap <= max_gap_frames)
+        # Only the filled points are gathered: memory stays small where little is missing.
+        lengths = gap[short]
+        start, stop = np.repeat(frames[:-1][short], lengths), np.repeat(frames[1:][short], lengths)
+        t = start + np.arange(len(start)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
+        share = ((t - start) / (stop - start))[:, np.newaxis]
+        track = position[:, :, keypoint, individual]
+        from_point, to_point = track[start].astype(np.float64), track[stop].astype(np.float64)
+        track[t] = (from_point + share * (to_point - from_point)).astype(position.dtype)
 
 
 def _impossible(found: str, expected: str) -> StudyError:

@@ -24,6 +24,7 @@ __all__ = [
     "Behavior",
     "BehaviorKind",
     "Bout",
+    "PointEvent",
     "RecordingLabels",
     "frame_states",
 ]
@@ -51,6 +52,16 @@ class Bout:
     target: str | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PointEvent:
+    """One annotated occurrence without a duration, at a frame."""
+
+    behavior: str
+    frame: int
+    individual: str | None = None
+    target: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingLabels:
     """What one annotator says of one recording.
@@ -64,14 +75,26 @@ class RecordingLabels:
     observed
         Per behavior, the half-open frame spans in which the annotator looked for it. A behavior that is not a key
         was never looked for: all its frames are unlabeled.
+    points
+        Every annotated occurrence without a duration. They are kept and written back, and train no program: an event
+        of one frame has no frames that are present.
     """
 
     recording: str
     annotator: str
     bouts: tuple[Bout, ...]
     observed: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    points: tuple[PointEvent, ...] = ()
 
     def __post_init__(self) -> None:
+        for event in self.points:
+            if event.frame < 0:
+                raise LabelError(
+                    found=f"a {event.behavior} at frame {event.frame}",
+                    expected="a frame of 0 or above",
+                    where=self.recording,
+                    remedy="correct the annotation file",
+                )
         for bout in self.bouts:
             if not 0 <= bout.start_frame < bout.stop_frame:
                 raise LabelError(
@@ -86,6 +109,7 @@ class RecordingLabels:
         """One past the last frame any bout or observed span mentions."""
         stops = [bout.stop_frame for bout in self.bouts]
         stops += [stop for spans in self.observed.values() for _, stop in spans]
+        stops += [event.frame + 1 for event in self.points]
         return max(stops, default=0)
 
 

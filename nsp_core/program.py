@@ -112,10 +112,7 @@ def to_json(artifact: ProgramArtifact) -> dict[str, Any]:
         "complexity": complexity(artifact.condition),
         "tree": to_tree(artifact.condition),
         "roles": {role: list(points) for role, points in artifact.roles.items()},
-        "cleaning": {
-            "min_confidence": artifact.cleaning.min_confidence,
-            "max_gap_s": artifact.cleaning.max_gap_s,
-        },
+        "cleaning": {"min_confidence": artifact.cleaning.min_confidence, **artifact.cleaning.stated()},
         "length_reference": artifact.length_reference,
         "feature_definitions": artifact.definitions,
         "operator_definitions": operator_definitions(artifact.condition),

@@ -5,12 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsp_core.cleaning import Cleaning, clean_poses, pose_quality, require_usable, share_all_seen
+from nsp_core.cleaning import Cleaning, clean_poses, pose_quality, require_usable, share_all_seen, trusted_poses
 from nsp_core.errors import PoseError, StudyError
+from nsp_core.outliers import find_jumps
 from nsp_core.poses import make_poses, validate_poses
+from nsp_core.simulate import simulate_dyad
 
 MISSING = np.nan
 
@@ -186,3 +188,139 @@ def test_an_animal_never_seen_is_refused() -> None:
     seen[:, :, 1] = False
     with pytest.raises(PoseError, match=r"no point of bob in any frame.*remove the empty track"):
         require_usable(group(seen), n_animals=2)
+
+
+TRACKED = simulate_dyad(seed=1, n_frames=240, swap_rate=0.5, dropout=0.2).poses
+EVERYTHING = Cleaning(min_confidence=0.5, max_jump="2000 px/s", smooth_s=0.5, smooth_order=3, repair_swaps=True)
+
+
+def test_new_steps_are_off_unless_asked_for() -> None:
+    dyad = simulate_dyad(seed=0, n_frames=900, swap_rate=0.2)
+    cleaned = clean_poses(dyad.poses, Cleaning(max_gap_s=0))
+    xr.testing.assert_equal(cleaned, dyad.poses)
+    assert cleaned.attrs == {**dyad.poses.attrs, "cleaning_max_gap_s": 0.0}
+
+
+def test_jumps_are_dropped_before_gaps_are_filled() -> None:
+    x = [0.0, 1, 2, 900, 900, 5, 6, 7]
+    cleaned = clean_poses(track(x, [1.0] * 8), Cleaning(max_jump="500 px/s"))
+    assert x_of(cleaned) == pytest.approx([0, 1, 2, 3, 4, 5, 6, 7])
+    assert np.isnan(cleaned["confidence"].values.ravel()).tolist() == [False] * 3 + [True] * 2 + [False] * 3
+    assert x_of(clean_poses(track(x), Cleaning())) == x
+
+
+def test_unsure_points_hide_no_jump() -> None:
+    # A tracker's filter draws lines of unsure points out and back: no single step is long.
+    x = [0.0, 0, 300, 600, 900, 600, 300, 0, 0]
+    poses = track(x, [1, 1, 0.1, 0.1, 1, 0.1, 0.1, 1, 1], fps=100.0)
+    assert x_of(clean_poses(poses, Cleaning(max_gap_s=0, max_jump="20000 px/s"))) == x
+    assert x_of(clean_poses(poses, Cleaning(min_confidence=0.5, max_jump="20000 px/s"))) == [0.0] * 9
+
+
+def test_exchanged_identities_are_put_back_only_when_asked_and_every_exchange_is_listed() -> None:
+    dyad = simulate_dyad(seed=0, n_frames=1800, swap_rate=0.2)
+    truth = simulate_dyad(seed=0, n_frames=1800).poses
+    repaired = clean_poses(dyad.poses, Cleaning(repair_swaps=True))
+    xr.testing.assert_equal(repaired, clean_poses(truth, Cleaning()))
+    frames = np.flatnonzero(np.diff(dyad.swapped)) + 1
+    assert repaired.attrs["identity_exchanges"] == [f"{frame} mouse1 mouse2" for frame in frames]
+    assert len(frames) > 3
+    assert "identity_exchanges" not in clean_poses(dyad.poses, Cleaning()).attrs
+
+
+def test_gaps_are_filled_after_identities_are_put_back() -> None:
+    one, other = np.full(300, 100.0), np.full(300, 400.0)
+    one[150:], other[150:] = 400.0, 100.0
+    one[145:150] = other[145:150] = np.nan
+    position = np.stack([np.stack([one, other], axis=-1)] * 2, axis=1)[:, :, np.newaxis]
+    names = {"recording": "r", "keypoints": ["nose"], "individuals": ["a", "b"], "fps": 30.0}
+    poses = make_poses(position, np.ones((300, 1, 2)), **names)
+    repaired = clean_poses(poses, Cleaning(repair_swaps=True))["position"].values
+    assert np.unique(repaired[..., 0]).tolist() == [100]
+    assert np.unique(repaired[..., 1]).tolist() == [400]
+
+
+def test_smoothing_comes_last_and_keeps_confidence() -> None:
+    x = [float(t * t) for t in range(20)]
+    x[8], x[12] = 5000.0, MISSING
+    cleaned = clean_poses(track(x, [1.0] * 20), Cleaning(max_jump="2000 px/s", smooth_s=0.5))
+    # Both holes were filled with straight lines, one below the parabola's chord: smoothing spreads that error.
+    assert x_of(cleaned)[8] == pytest.approx(65, abs=1)
+    assert x_of(cleaned)[7] != 49
+    assert x_of(cleaned)[0] == pytest.approx(0, abs=1e-3)
+    confidence = cleaned["confidence"].values.ravel()
+    assert np.flatnonzero(np.isnan(confidence)).tolist() == [8, 12]
+
+
+def test_what_is_trusted_is_neither_filled_nor_smoothed() -> None:
+    x = [0.0, 1, 2, 900, 4, MISSING, 6, 7]
+    trusted = trusted_poses(track(x), Cleaning(max_jump="500 px/s", smooth_s=0.5))
+    assert x_of(trusted) == pytest.approx([0, 1, 2, MISSING, 4, MISSING, 6, 7], nan_ok=True)
+
+
+def test_every_step_is_written_down() -> None:
+    cleaned = clean_poses(track([0.0] * 9), EVERYTHING)
+    written = {name: value for name, value in cleaned.attrs.items() if name.startswith("cleaning_")}
+    assert written == {
+        "cleaning_min_confidence": 0.5,
+        "cleaning_max_gap_s": 0.5,
+        "cleaning_max_jump": "2000 px/s",
+        "cleaning_smooth_s": 0.5,
+        "cleaning_smooth_order": 3,
+        "cleaning_repair_swaps": True,
+    }
+    assert cleaned.attrs["identity_exchanges"] == []
+    again = clean_poses(cleaned, Cleaning())
+    assert [name for name in again.attrs if name.startswith("cleaning_")] == ["cleaning_max_gap_s"]
+
+
+def test_settings_that_change_nothing_are_not_stated() -> None:
+    assert Cleaning(smooth_order=4).stated() == {"max_gap_s": 0.5}
+    assert Cleaning(**EVERYTHING.stated()) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"max_jump": "20"}, "max_jump = '20'"),
+        ({"smooth_s": 0.0}, "smooth_s = 0.0, expected a duration above 0 s"),
+        ({"smooth_s": np.nan}, "smooth_s = nan"),
+        ({"smooth_s": 0.5, "smooth_order": 6}, "smooth_order = 6, expected a whole number from 0 to 5"),
+        ({"smooth_order": -1}, "smooth_order = -1"),
+        ({"smooth_order": 2.5}, "smooth_order = 2.5"),
+    ],
+)
+def test_impossible_settings_are_refused(stated: dict[str, object], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        Cleaning(**stated)  # type: ignore[arg-type]
+
+
+def test_a_window_too_short_at_this_frame_rate_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"smooth_s = 0\.1, which is 1 frame at 10 fps, expected at least 5 frames"):
+        clean_poses(track([0.0] * 9), Cleaning(smooth_s=0.1))
+
+
+def test_a_limit_in_body_lengths_needs_the_roles() -> None:
+    dyad = simulate_dyad(seed=0, n_frames=300)
+    limited = Cleaning(max_jump="20 bl/s")
+    with pytest.raises(PoseError, match="max_jump in bl/s and no body length"):
+        clean_poses(dyad.poses, limited)
+    roles = {"nose": ("nose",), "tail_base": ("tail_base",)}
+    cleaned = clean_poses(dyad.poses, limited, roles)
+    assert not find_jumps(cleaned, 20 * 160.0).any()
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 3), st.integers(-500, 500), st.booleans())
+def test_cleaning_goes_along_with_rotation_translation_and_order(turns: int, shift: int, reverse: bool) -> None:
+    poses = TRACKED
+    turn = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turns)
+
+    def moved(dataset: xr.Dataset) -> xr.Dataset:
+        position = np.einsum("ab,tbki->taki", turn, dataset["position"].values) + shift
+        there = dataset.assign(position=dataset["position"].copy(data=position.astype(np.float32)))
+        return there.isel(individual=[1, 0]) if reverse else there
+
+    there, here = clean_poses(moved(poses), EVERYTHING), moved(clean_poses(poses, EVERYTHING))
+    np.testing.assert_allclose(there["position"].values, here["position"].values, atol=5e-3)
+    assert there.attrs["identity_exchanges"] == here.attrs["identity_exchanges"]
