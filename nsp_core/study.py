@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from nsp_core.arena import Arena
@@ -22,9 +22,9 @@ from nsp_core.labels import Behavior
 __all__ = [
     "CORE_ROLES",
     "SCALE_UNKNOWN",
-    "LabelFormat",
     "LabelSettings",
     "Observed",
+    "PoseSettings",
     "RecordingEntry",
     "RecordingRole",
     "SearchSettings",
@@ -34,9 +34,8 @@ __all__ = [
     "study_notes",
 ]
 
-Tracker = Literal["deeplabcut"]
+Tracker = Literal["deeplabcut", "sleap", "other"]
 RecordingRole = Literal["train", "validation", "test", "infer"]
-LabelFormat = Literal["caltech", "bout-csv"]
 Observed = Literal["labeled-span", "all"] | tuple[tuple[float, float], ...]
 
 SCALE_UNKNOWN = "unknown"
@@ -65,6 +64,8 @@ class RecordingEntry:
         recording, or spans ``(start, stop)`` in seconds, half-open. Frames outside are unlabeled, not absent.
     arena
         Wall, regions and objects in pixels; None where they are not stated.
+    video_path
+        The video; None where it is not stated. Frame rate and length of the poses are held against it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class RecordingEntry:
     scale_source: str
     observed: Observed = "labeled-span"
     arena: Arena | None = None
+    video_path: str | None = None
 
     def __post_init__(self) -> None:
         for quantity, value in (("fps", self.fps), ("scale_mm_per_px", self.scale_mm_per_px)):
@@ -93,20 +95,42 @@ class LabelSettings:
     Attributes
     ----------
     format
-        The annotation format of every label file.
+        The annotation format of every label file, ``"auto"`` where its content tells.
     stream
         The stream of a Caltech file that holds the behaviors; None for a format without streams.
     annotator
         Who annotated.
     unscored, unscored_stream
         Label names that mean "not looked at", so that those frames are unlabeled, and the stream they stand in.
+    subjects
+        Name of a subject in the label files -> name of the individual in the pose files, where they differ.
     """
 
-    format: LabelFormat
+    format: str
     stream: str | None = None
     annotator: str = "unknown"
     unscored: tuple[str, ...] = ()
     unscored_stream: str | None = None
+    subjects: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PoseSettings:
+    """How the pose files of a study are read.
+
+    Attributes
+    ----------
+    format
+        Name of the format of every pose file; None where its content tells.
+    individuals
+        Prefixes by which body parts of a single skeleton belong to several animals.
+    leave_out
+        Body parts that belong to no animal, such as corners of the arena.
+    """
+
+    format: str | None = None
+    individuals: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +163,7 @@ class Study:
     data_folder
         The folder that file names in the study are relative to.
     tracker
-        The software that wrote the pose files.
+        The software that wrote the pose files, where it is stated; their content tells their format.
     recordings
         In natural order of their names (1, 2, 10).
     roles
@@ -152,11 +176,13 @@ class Study:
         What a reader of any result must know, one sentence each.
     features
         Names of the features that programs may use; None for those that the catalog offers.
+    poses
+        How pose files are read.
     """
 
     name: str
     data_folder: str
-    tracker: Tracker
+    tracker: Tracker | None
     recordings: tuple[RecordingEntry, ...]
     roles: Mapping[str, tuple[str, ...]]
     behaviors: tuple[Behavior, ...]
@@ -165,6 +191,7 @@ class Study:
     search: SearchSettings
     loud_notes: tuple[str, ...] = ()
     features: tuple[str, ...] | None = None
+    poses: PoseSettings = PoseSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -193,7 +220,7 @@ def study_digest(study: Study) -> str:
     # The folder differs between machines; notes restate the rest in sentences that may be reworded.
     del stated["data_folder"], stated["loud_notes"]
     for entry in stated["recordings"]:
-        for key in ("pose_path", "label_path"):
+        for key in ("pose_path", "label_path", "video_path"):
             entry[key] = _relative(entry[key], study.data_folder)
     stated["recordings"] = sorted(stated["recordings"], key=lambda entry: str(entry["name"]))
     text = json.dumps(stated, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -198,7 +198,8 @@ def _check_stream_line(path: Path, number: int, header: re.Match[str], streams: 
 
 def _parse_row(path: Path, number: int, line: str) -> _Row:
     cells = line.split()
-    well_formed = len(cells) == len(COLUMNS) and all(re.fullmatch("[0-9]+", cell) for cell in cells[:2])
+    # Twelve digits are more frames than any video has; more than nineteen would not fit the arrays to come.
+    well_formed = len(cells) == len(COLUMNS) and all(re.fullmatch("[0-9]{1,12}", cell) for cell in cells[:2])
     if not well_formed or not 1 <= int(cells[0]) <= int(cells[1]):
         raise FormatError(
             found=f"the row {' '.join(cells)!r}",

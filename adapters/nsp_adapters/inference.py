@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from nsp_adapters.manifest import file_sha256
+from nsp_adapters.manifest import path_sha256
 from nsp_adapters.recordings import PreparedRecording, features_of_file, open_features, refer_features
 from nsp_adapters.tables import assemble, find_part, write_part
 from nsp_core.ethogram.predict import predict_tables
@@ -61,7 +61,7 @@ def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Pa
         If the file cannot be read, lacks what the program needs, or has no scale where the program is in millimeters.
     """
     how = [entry.fps, entry.scale_mm_per_px, entry.name, entry.arena]
-    key = digest(CORE_VERSION, program.program_id, file_sha256(Path(entry.pose_path)), how)
+    key = digest(CORE_VERSION, program.program_id, path_sha256(Path(entry.pose_path)), how)
     part = find_part(out, entry.name, key)
     if part is not None:
         return part

@@ -28,6 +28,7 @@ __all__ = [
     "describe_input",
     "describe_outputs",
     "file_sha256",
+    "path_sha256",
     "read_manifest",
     "software_version",
     "verify_manifest",
@@ -114,6 +115,21 @@ def file_sha256(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(path, "check the path") from error
     return running.hexdigest()
+
+
+def path_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of all files in a folder (a Zarr store).
+
+    Raises
+    ------
+    MissingFileError
+        If there is neither.
+    """
+    if not path.is_dir():
+        return file_sha256(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    listed = [[file.relative_to(path).as_posix(), file_sha256(file)] for file in files]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def describe_input(path: Path, n_frames: int | None = None) -> InputFile:

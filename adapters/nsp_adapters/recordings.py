@@ -6,41 +6,39 @@ Every step is keyed by what it was computed from, so a second run finds the resu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
 
-from nsp_adapters.bout_csv import read_bout_csv
-from nsp_adapters.caltech import read_caltech
-from nsp_adapters.dlc import read_dlc_csv
-from nsp_adapters.manifest import file_sha256
+from nsp_adapters.label_import import import_labels, read_labels, require_known_individuals
+from nsp_adapters.manifest import path_sha256
+from nsp_adapters.pose_import import read_poses, tracked_poses, video_identity
 from nsp_adapters.store import RecordingStore
-from nsp_core.cleaning import Cleaning, clean_poses, require_usable
-from nsp_core.errors import FeatureError, LabelError, MissingFileError
+from nsp_core.cleaning import Cleaning
+from nsp_core.errors import FeatureError, MissingFileError
 from nsp_core.features import feature_sequences
 from nsp_core.features.compute import LengthUnit, compute_features, feature_chunks
 from nsp_core.features.lookup import available_features, feature_key
-from nsp_core.labels import Behavior, RecordingLabels, frame_states
+from nsp_core.labels import Behavior, frame_states
 from nsp_core.provenance import CORE_VERSION, digest
 from nsp_core.sequences import LabeledSequence, as_sequences
 from nsp_core.storage import StoredGroup
-from nsp_core.study import Observed, RecordingEntry, Study
+from nsp_core.study import RecordingEntry, Study
 
 __all__ = [
     "PreparedRecording",
     "animals_needed",
     "extract_recording",
     "features_of_file",
+    "import_labels",
     "labeled_sequences",
     "open_features",
     "read_labels",
     "read_poses",
     "refer_features",
+    "tracked_poses",
 ]
-
-# Trackers leave out frames at the end in which they saw nothing; labels that go on much longer belong to another video.
-LONGEST_UNTRACKED_END = 0.01
 
 _POSES, _FEATURES = "poses", "features"
 _POSE_VARIABLES = ("position", "confidence")
@@ -73,25 +71,6 @@ class PreparedRecording:
     n_frames: int
 
 
-def read_poses(entry: RecordingEntry, cleaning: Cleaning, *, n_animals: int) -> xr.Dataset:
-    """Return the cleaned poses of a recording with at least ``n_animals`` usable animals.
-
-    Raises
-    ------
-    MissingFileError, FormatError
-        If the pose file is not there or not what it should be.
-    PoseError
-        If an animal is never seen surely enough, or there are fewer animals than the behaviors need.
-    """
-    poses = read_dlc_csv(
-        Path(entry.pose_path), fps=entry.fps, recording=entry.name, scale_mm_per_px=entry.scale_mm_per_px
-    )
-    cleaned = clean_poses(poses, cleaning)
-    # After cleaning: an animal of which every point is unsure is as good as never seen.
-    require_usable(cleaned, n_animals=n_animals)
-    return cleaned
-
-
 def extract_recording(
     entry: RecordingEntry, study: Study, folder: Path, names: Sequence[str] | None = None
 ) -> PreparedRecording:
@@ -115,12 +94,12 @@ def extract_recording(
     NspError
         As :func:`read_poses`; FeatureError or PoseError where the features cannot be computed.
     """
-    if not Path(entry.pose_path).is_file():
+    if not Path(entry.pose_path).exists():
         raise MissingFileError(
             found="no such file", expected="a pose file", where=entry.pose_path, remedy="correct the path in the study"
         )
     store = RecordingStore(folder)
-    pose_sha256 = file_sha256(Path(entry.pose_path))
+    pose_sha256 = path_sha256(Path(entry.pose_path))
     pose_key = _stored_poses(store, entry, study, pose_sha256)
     poses = store.open(entry.name, _POSES, pose_key)
     asked = _asked_features(entry, study, poses.sizes["individual"], names)
@@ -151,40 +130,8 @@ def features_of_file(
     n_animals: int,
 ) -> xr.Dataset:
     """Return only the features called ``names`` of a recording that is in no store."""
-    poses = read_poses(entry, cleaning, n_animals=n_animals)
+    poses = read_poses(entry, cleaning, n_animals=n_animals, roles=roles)
     return compute_features(poses, roles, names, length_unit=length_unit, arena=entry.arena)
-
-
-def read_labels(entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:
-    """Return the labels of a recording of ``n_frames`` frames.
-
-    Labels may go on a little after the last tracked frame (one percent of the recording), for trackers leave out an end
-    in which they saw nothing.
-
-    Raises
-    ------
-    LabelError
-        If the recording has no labels, or they are clearly longer than its poses.
-    MissingFileError, FormatError
-        If the label file is not there or not what it should be.
-    """
-    if entry.label_path is None or study.labels is None:
-        raise LabelError(
-            found="no label file",
-            expected=f"labels, as the recording's role is {entry.role}",
-            where=entry.name,
-            remedy="name its label file in the study, or give it the role infer",
-        )
-    labels = _read_label_file(Path(entry.label_path), entry, study, n_frames)
-    allowed = n_frames + round(n_frames * LONGEST_UNTRACKED_END)
-    if labels.last_frame > allowed:
-        raise LabelError(
-            found=f"labels up to frame {labels.last_frame} for poses of {n_frames} frames",
-            expected=f"at most {allowed} frames",
-            where=entry.label_path,
-            remedy="check that the label file belongs to this recording and that fps is right",
-        )
-    return labels
 
 
 def labeled_sequences(recording: PreparedRecording, study: Study, behavior: Behavior) -> list[LabeledSequence]:
@@ -198,6 +145,8 @@ def labeled_sequences(recording: PreparedRecording, study: Study, behavior: Beha
     labels = read_labels(recording.entry, study, recording.n_frames)
     features = open_features(recording)
     arrays = feature_sequences(features, behavior.kind)
+    named = [str(array.attrs[who]) for array in arrays for who in ("individual", "target") if array.attrs[who]]
+    require_known_individuals(labels, list(dict.fromkeys(named)), recording.entry.name)
     states = [
         frame_states(
             labels,
@@ -239,10 +188,14 @@ def refer_features(recording: PreparedRecording, names: Sequence[str]) -> Stored
 def _stored_poses(store: RecordingStore, entry: RecordingEntry, study: Study, pose_sha256: str) -> str:
     """Return the key of the recording's cleaned poses, which are in the store now if they were not before."""
     n_animals = animals_needed(study.behaviors)
-    read_as = [CORE_VERSION, study.tracker, pose_sha256, entry.name, entry.fps, entry.scale_mm_per_px, n_animals]
-    key = digest(_POSES, read_as, study.cleaning)
+    video = video_identity(entry)
+    read_as = [CORE_VERSION, study.poses, pose_sha256, entry.name, entry.fps, entry.scale_mm_per_px, n_animals, video]
+    # A limit in body lengths depends on what a body length is.
+    ends = {role: list(study.roles.get(role, ())) for role in _BODY_LENGTH_ROLES} if study.cleaning.max_jump else None
+    key = digest(_POSES, read_as, study.cleaning, ends)
     if store.find(entry.name, _POSES, key, dict.fromkeys(_POSE_VARIABLES, key)) != _POSE_VARIABLES:
-        store.write(entry.name, _POSES, key, read_poses(entry, study.cleaning, n_animals=n_animals))
+        poses = read_poses(entry, study.cleaning, n_animals=n_animals, roles=study.roles, settings=study.poses)
+        store.write(entry.name, _POSES, key, poses)
     return key
 
 
@@ -273,48 +226,3 @@ def _prepared_features(recording: PreparedRecording, names: Sequence[str] | None
 
 def _store_of(recording: PreparedRecording) -> RecordingStore:
     return RecordingStore(Path(recording.features.path).parent)
-
-
-def _read_label_file(path: Path, entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:
-    settings = study.labels
-    assert settings is not None
-    observed = entry.observed
-    spans = [(round(start * entry.fps), round(stop * entry.fps)) for start, stop in _spans(observed)]
-    if settings.format == "caltech":
-        labels = read_caltech(
-            path,
-            recording=entry.name,
-            annotator=settings.annotator,
-            stream=settings.stream or "S1",
-            behaviors=study.behaviors,
-            unscored=settings.unscored,
-            unscored_stream=settings.unscored_stream,
-        )
-        # The format itself says what was looked at; spans in the study narrow it further.
-        return labels if isinstance(observed, str) else _narrowed(labels, spans)
-    return read_bout_csv(
-        path,
-        recording=entry.name,
-        annotator=settings.annotator,
-        fps=entry.fps,
-        behaviors=study.behaviors,
-        observed=observed if isinstance(observed, str) else spans,
-        n_frames=n_frames,
-    )
-
-
-def _spans(observed: Observed) -> tuple[tuple[float, float], ...]:
-    return () if isinstance(observed, str) else observed
-
-
-def _narrowed(labels: RecordingLabels, spans: Sequence[tuple[int, int]]) -> RecordingLabels:
-    overlaps = {
-        behavior: tuple(
-            (max(start, first), min(stop, last))
-            for start, stop in looked_at
-            for first, last in spans
-            if max(start, first) < min(stop, last)
-        )
-        for behavior, looked_at in labels.observed.items()
-    }
-    return replace(labels, observed=overlaps)

@@ -3,7 +3,7 @@
 ::
 
     study.toml
-    poses/sim01DLC_simulatedshuffle1_1000_el.csv   multi-animal DeepLabCut predictions, layout in nsp_adapters.dlc
+    poses/sim01DLC_simulatedshuffle1_1000_el.csv   multi-animal DeepLabCut csv, see nsp_adapters.poses.dlc_csv
     labels/sim01.csv                               bouts, layout in nsp_adapters.bout_csv
 
 Half of the recordings train, a quarter validates, a quarter tests. Every pair and cage is filmed once. The behaviors

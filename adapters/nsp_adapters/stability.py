@@ -30,12 +30,12 @@ from nsp_adapters.recordings import (
     animals_needed,
     labeled_sequences,
     open_features,
-    read_poses,
     refer_features,
+    tracked_poses,
 )
 from nsp_adapters.synthesis import out_of_time
 from nsp_core import rng
-from nsp_core.cleaning import Cleaning, clean_poses, require_usable
+from nsp_core.cleaning import clean_poses, require_usable
 from nsp_core.dsl.ast import Condition, feature_names
 from nsp_core.dsl.text import parse_program
 from nsp_core.errors import LabelError
@@ -64,7 +64,6 @@ __all__ = [
 
 REFERENCE_ROLES: tuple[RecordingRole, ...] = ("validation", "test")
 _FOLDER, _RUNS = "stability", "runs"
-_AS_TRACKED = Cleaning(min_confidence=None, max_gap_s=0.0)
 
 Report = Callable[[SearchProgress], None]
 
@@ -256,9 +255,9 @@ def _sequences(
 def _jittered_features(recording: PreparedRecording, study: Study, sigma_px: float, names: Sequence[str]) -> xr.Dataset:
     """Return features of a recording whose poses are jittered as tracked, then cleaned as the study says."""
     entry, n_animals = recording.entry, animals_needed(study.behaviors)
-    tracked = read_poses(entry, _AS_TRACKED, n_animals=n_animals)
+    tracked = tracked_poses(entry, study)
     noise = rng.stream(study.search.seeds[0], "stability", "jitter", entry.name)
-    poses = clean_poses(jitter_poses(tracked, sigma_px, noise), study.cleaning)
+    poses = clean_poses(jitter_poses(tracked, sigma_px, noise), study.cleaning, study.roles)
     require_usable(poses, n_animals=n_animals)
     return compute_features(poses, study.roles, names, length_unit=study.length_reference, arena=entry.arena)
 
@@ -321,7 +320,7 @@ def _pose_input(recording: PreparedRecording, study: Study) -> list[object]:
     """Return what features of jittered poses depend on beyond what those of the poses as they are tell."""
     entry = recording.entry
     return [
-        recording.pose_sha256, study.tracker, study.cleaning, dict(study.roles), study.length_reference,
+        recording.pose_sha256, study.poses, study.cleaning, dict(study.roles), study.length_reference,
         animals_needed(study.behaviors), entry.fps, entry.scale_mm_per_px, entry.arena,
     ]  # fmt: skip
 

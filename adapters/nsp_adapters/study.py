@@ -23,7 +23,8 @@ from pathlib import Path
 
 from nsp_adapters.study_arena import arenas_by_block, check_features
 from nsp_adapters.study_checks import check_together, checked_roles
-from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, ScaleKeys, StudyFile, validated
+from nsp_adapters.study_scale import scales_by_block
+from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, StudyFile, validated
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, natural_order, nearest, read_toml, shown
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import MissingFileError
@@ -31,6 +32,7 @@ from nsp_core.labels import Behavior
 from nsp_core.study import (
     SCALE_UNKNOWN,
     LabelSettings,
+    PoseSettings,
     RecordingEntry,
     SearchSettings,
     Study,
@@ -102,10 +104,12 @@ def read_study(path: Path, *, environment: Mapping[str, str]) -> Study:
     roles = checked_roles(file.roles, problems)
     arenas = arenas_by_block(file, problems)
     problems.raise_any()
-    resolved = [
-        (match, replace(_entry(match, file, folder, environment, problems), arena=arenas[match.index]))
-        for match in matches
-    ]
+    scales = scales_by_block(file, arenas, problems)
+    resolved = []
+    for match in matches:
+        (scale, source), arena = scales[match.index], arenas[match.index]
+        entry = _entry(match, file, folder, environment, problems)
+        resolved.append((match, replace(entry, arena=arena, scale_mm_per_px=scale, scale_source=source)))
     check_features(file, arenas, problems)
     _check_label_files(resolved, file, problems)
     notes += _check_leakage(resolved, file.study.allow_shared, problems)
@@ -144,6 +148,7 @@ def _study(
         search=search,
         loud_notes=(*study_notes(recordings, roles, search), *notes),
         features=None if file.features.use is None else tuple(file.features.use),
+        poses=PoseSettings(file.tracking.format, tuple(file.tracking.individuals), tuple(file.tracking.leave_out)),
     )
 
 
@@ -304,24 +309,27 @@ def _entry(
         template = getattr(block, key)
         return None if template is None else _filled(template, values, (*match.path, key), problems)
 
-    labels = filled("labels")
-    if labels is not None:
-        labels = _tidy(folder / _expanded(labels, (*match.path, "labels"), environment, problems)).as_posix()
-    scale: ScaleKeys = block if block.states_scale else tracking
+    def file_path(key: str) -> str | None:
+        name = filled(key)
+        if name is None:
+            return None
+        return _tidy(folder / _expanded(name, (*match.path, key), environment, problems)).as_posix()
+
     fps = tracking.fps if block.fps is None else block.fps
     assert fps is not None, "a missing fps is reported before"
     return RecordingEntry(
         name=match.name,
         pose_path=match.file.as_posix(),
-        label_path=labels,
+        label_path=file_path("labels"),
         role=block.role,
         subject_id=filled("subject_id"),
         cage_id=filled("cage_id"),
         group=filled("group"),
         fps=fps,
-        scale_mm_per_px=scale.scale_mm_per_px,
-        scale_source=scale.scale_source or SCALE_UNKNOWN,
+        scale_mm_per_px=None,
+        scale_source=SCALE_UNKNOWN,
         observed=block.observed or ("labeled-span" if file.labels is None else file.labels.observed),
+        video_path=file_path("video"),
     )
 
 
@@ -374,6 +382,7 @@ def _label_settings(labels: LabelsTable) -> LabelSettings:
         annotator=labels.annotator,
         unscored=tuple(labels.unscored),
         unscored_stream=(labels.unscored_stream or labels.stream) if labels.unscored else None,
+        subjects=dict(labels.subjects),
     )
 
 

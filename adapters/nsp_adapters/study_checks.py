@@ -41,7 +41,7 @@ def _check_stated(file: StudyFile, problems: Problems) -> None:
     by_block = list(enumerate(file.recordings))
     without_fps = [] if file.tracking.fps else [index for index, block in by_block if not block.fps]
     without_scale = [] if file.tracking.states_scale else [index for index, block in by_block if not block.states_scale]
-    either = 'scale_mm_per_px = ... with its scale_source, or scale = "unknown"'
+    either = 'scale_mm_per_px = ... with its scale_source, scale_from = ..., or scale = "unknown"'
     for key, stated, lacking in (("fps", "fps = ...", without_fps), ("scale", either, without_scale)):
         if lacking:
             lines = ", ".join(str(problems.document.line(("recordings", index))) for index in lacking)
@@ -51,7 +51,9 @@ def _check_stated(file: StudyFile, problems: Problems) -> None:
 
 def _check_scale(keys: ScaleKeys, path: TomlPath, problems: Problems) -> None:
     title = table_title(str(path[0]))
-    if keys.scale is not None and (keys.scale_mm_per_px is not None or keys.scale_source is not None):
+    if keys.scale_from is not None and not (keys.scale is None and keys.scale_mm_per_px is None):
+        problems.add((*path, "scale_from"), f"scale_from in {title} contradicts the scale stated beside it; keep one")
+    elif keys.scale is not None and (keys.scale_mm_per_px is not None or keys.scale_source is not None):
         problems.add((*path, "scale"), f'scale = "unknown" in {title} contradicts the scale stated beside it; keep one')
     elif keys.scale_mm_per_px is not None and keys.scale_source is None:
         problems.add(

@@ -12,9 +12,10 @@ from typing import Annotated, Literal, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
+from nsp_adapters.annotations.detect import FORMATS
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, shown
 from nsp_core.labels import BehaviorKind
-from nsp_core.study import LabelFormat, Observed, RecordingRole, Tracker
+from nsp_core.study import Observed, RecordingRole, Tracker
 
 __all__ = [
     "ArenaTable",
@@ -23,12 +24,16 @@ __all__ = [
     "LabelsTable",
     "RecordingsTable",
     "RolesFile",
+    "ScaleFromTable",
     "ScaleKeys",
     "StudyFile",
     "TrackingTable",
     "table_title",
     "validated",
 ]
+
+AUTO = "auto"
+LABEL_FORMATS = (AUTO, *(each.name for each in FORMATS))
 
 _FileModel = TypeVar("_FileModel", bound=BaseModel)
 _BLOCKS = ("recordings", "behaviors")
@@ -52,6 +57,12 @@ def _different(seeds: list[int]) -> list[int]:
     if len(set(seeds)) < len(seeds):
         raise ValueError
     return seeds
+
+
+def _label_format(name: str) -> str:
+    if name not in LABEL_FORMATS:
+        raise ValueError
+    return name
 
 
 def _observed(value: object) -> Observed:
@@ -127,6 +138,17 @@ class StudyTable(_Table):
     ] = []
 
 
+class ScaleFromTable(_Table):
+    """``scale_from``: something of known size, from which the scale is measured."""
+
+    arena_width_mm: Annotated[Positive | None, Field(description="millimeters, a number above 0")] = None
+    arena_height_mm: Annotated[Positive | None, Field(description="millimeters, a number above 0")] = None
+    arena_diameter_mm: Annotated[Positive | None, Field(description="millimeters, a number above 0")] = None
+    start: Annotated[Corner | None, Field(description="[x, y] in pixels, one end of a known length")] = None
+    end: Annotated[Corner | None, Field(description="[x, y] in pixels, its other end")] = None
+    length_mm: Annotated[Positive | None, Field(description="millimeters, a number above 0")] = None
+
+
 class ScaleKeys(_Table):
     """The keys of frame rate and scale, in ``[tracking]`` for all recordings and in a block for its own."""
 
@@ -137,16 +159,26 @@ class ScaleKeys(_Table):
         Literal["unknown"] | None, Field(description='"unknown"; a measured scale is stated as scale_mm_per_px')
     ] = None
 
+    scale_from: Annotated[
+        ScaleFromTable | None,
+        Field(description="{ arena_width_mm = 400 } or { start = [x, y], end = [x, y], length_mm = 100 }"),
+    ] = None
+
     @property
     def states_scale(self) -> bool:
-        """Whether any of the three keys about scale is given."""
-        return not (self.scale is None and self.scale_mm_per_px is None and self.scale_source is None)
+        """Whether any of the keys about scale is given."""
+        return any(key is not None for key in (self.scale, self.scale_mm_per_px, self.scale_source, self.scale_from))
 
 
 class TrackingTable(ScaleKeys):
     """``[tracking]``: the tracker, and what holds for every recording that does not state its own."""
 
-    tracker: Annotated[Tracker, Field(description=f"a supported tracker, {_choices(Tracker)}")]
+    tracker: Annotated[Tracker | None, Field(description=_choices(Tracker))] = None
+    format: Annotated[Text | None, Field(description="the name of a pose format; left out, the content tells")] = None
+    individuals: Annotated[
+        list[Name], Field(description='prefixes of body parts, as ["resident", "intruder"] for resident_nose')
+    ] = []
+    leave_out: Annotated[list[Text], Field(description="a list of body parts that belong to no animal")] = []
 
 
 class RecordingsTable(ScaleKeys):
@@ -162,6 +194,7 @@ class RecordingsTable(ScaleKeys):
     )
     role: Annotated[RecordingRole, Field(description=_choices(RecordingRole))]
     labels: Annotated[Text | None, Field(description=_TEMPLATE)] = None
+    video: Annotated[Text | None, Field(description=_TEMPLATE)] = None
     subject_id: Annotated[Name | None, Field(description=_TEMPLATE)] = None
     cage_id: Annotated[Name | None, Field(description=_TEMPLATE)] = None
     group: Annotated[Name | None, Field(description=_TEMPLATE)] = None
@@ -175,6 +208,13 @@ class CleaningTable(_Table):
 
     min_confidence: Annotated[NotNegative | None, Field(description="a number, 0 or above, or no such key")] = None
     max_gap_s: Annotated[NotNegative, Field(description="seconds, 0 or above")] = 0.5
+    max_jump: Annotated[
+        Text | None, Field(description='a speed such as "20 bl/s", "1500 mm/s" or "800 px/s", or no such key')
+    ] = None
+    smooth_s: Annotated[Positive | None, Field(description="seconds, a number above 0, or no such key")] = None
+    smooth_order: Annotated[int, Field(ge=0, le=5, description="a whole number from 0 to 5")] = 2
+    repair_swaps: Annotated[bool, Field(description="true or false")] = False
+    drop_bad_spans: Annotated[bool, Field(description="true or false")] = False
 
 
 class FeaturesTable(_Table):
@@ -188,11 +228,18 @@ class FeaturesTable(_Table):
 class LabelsTable(_Table):
     """``[labels]``: how every label file is read."""
 
-    format: Annotated[LabelFormat, Field(description=_choices(LabelFormat))]
+    format: Annotated[
+        Text,
+        AfterValidator(_label_format),
+        Field(description=f"one of {', '.join(LABEL_FORMATS)}"),
+    ] = AUTO
     stream: Annotated[Text | None, Field(description='the name of a stream, such as "S1"')] = None
     annotator: Annotated[Name, Field(description="who annotated")] = "unknown"
     unscored: Annotated[list[Text], Field(description='a list of label names such as ["base"]')] = []
     unscored_stream: Annotated[Text | None, Field(description='the name of a stream, such as "S1"')] = None
+    subjects: Annotated[
+        dict[str, Name], Field(description='an individual of the poses behind each name, as mouse_A = "individual1"')
+    ] = {}
     observed: Annotated[Observed, PlainValidator(_observed), Field(description=_OBSERVED)] = "labeled-span"
 
 
@@ -258,6 +305,8 @@ _TABLES: dict[str, type[_Table]] = {
 }
 _INNER: dict[tuple[type[_Table], str], type[_Table]] = {
     (RecordingsTable, "arena"): ArenaTable,
+    (RecordingsTable, "scale_from"): ScaleFromTable,
+    (TrackingTable, "scale_from"): ScaleFromTable,
     (ArenaTable, "circle"): CircleTable,
 }
 

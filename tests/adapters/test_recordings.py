@@ -165,7 +165,7 @@ def test_only_the_features_asked_are_computed_to_the_same_bits_as_in_memory(stud
     names = ["nose_to_nose", "speed"]
     prepared = extract_recording(study.recordings[0], study, tmp_path, names)
     assert prepared.features.names == ("speed", "nose_to_nose"), "in the order of the catalog"
-    poses = read_poses(study.recordings[0], study.cleaning, n_animals=2)
+    poses = read_poses(study.recordings[0], study.cleaning, n_animals=2, roles=study.roles)
     expected = compute_features(poses, study.roles, prepared.features.names, length_unit="mm")
     xr.testing.assert_identical(open_features(prepared), expected)
     assert prepared.features.digest == dataset_digest(expected)
@@ -263,13 +263,13 @@ def test_a_pose_file_cut_in_the_middle_of_a_row_is_refused(study: Study, copied:
     path = Path(copied.pose_path)
     path.write_text(path.read_text()[:-200])
     with pytest.raises(FormatError, match=r"sim01DLC.*, line \d+: found \d+ cells, expected 31 cells"):
-        read_poses(copied, study.cleaning, n_animals=2)
+        read_poses(copied, study.cleaning, n_animals=2, roles=study.roles)
 
 
 def test_an_animal_that_is_never_seen_is_refused_by_name_and_file(study: Study, copied: RecordingEntry) -> None:
     edited(copied.pose_path, without_points("mouse2"))
     with pytest.raises(PoseError, match=r"sim01DLC.*\.csv: found no point of mouse2 in any frame"):
-        read_poses(copied, study.cleaning, n_animals=2)
+        read_poses(copied, study.cleaning, n_animals=2, roles=study.roles)
 
 
 def test_an_animal_never_seen_surely_enough_is_refused_too(study: Study, copied: RecordingEntry) -> None:
@@ -282,8 +282,8 @@ def test_an_animal_never_seen_surely_enough_is_refused_too(study: Study, copied:
 
     edited(copied.pose_path, unsure)
     with pytest.raises(PoseError, match=r"no point of mouse2 in any frame.*lower min_confidence"):
-        read_poses(copied, study.cleaning, n_animals=2)
-    assert read_poses(copied, Cleaning(min_confidence=None), n_animals=2).sizes["individual"] == 2
+        read_poses(copied, study.cleaning, n_animals=2, roles=study.roles)
+    assert read_poses(copied, Cleaning(min_confidence=None), n_animals=2, roles=study.roles).sizes["individual"] == 2
 
 
 def test_one_animal_is_enough_only_for_solitary_behaviors(study: Study, copied: RecordingEntry, tmp_path: Path) -> None:

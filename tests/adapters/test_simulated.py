@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nsp_adapters.bout_csv import read_bout_csv
-from nsp_adapters.dlc import looks_like_dlc_csv, read_dlc_csv
+from nsp_adapters.poses.dlc_csv import looks_like_dlc_csv, read_dlc_csv
 from nsp_adapters.simulated import simulate_recording, write_simulated_study
 from nsp_adapters.study import read_study
 from nsp_core.errors import OutputError, StudyError

@@ -265,9 +265,7 @@ name = "fish" | name = "fish"\nzzz = 1 | 3: unknown key 'zzz' in [study], known 
 nose = "snout" | noze = "snout" | 11: unknown role 'noze' in [roles], did you mean 'nose'?
 nose = "snout" | "left ear" = "x" | 11: the role "left ear" in [roles] cannot stand in a program, expected a-z
 [roles] | [search] | 1: [roles] is missing, expected a keypoint or a list of keypoints
-tracker = "deeplabcut"\n | | 5: tracker is missing in [tracking], expected a supported tracker, "deeplabcut"
-"deeplabcut" | "deepLabCut3" | 6: tracker = "deepLabCut3" in [tracking], expected a supported tracker, "deep
-"deeplabcut" | "deepLabCut3" | did you mean "deeplabcut"?
+"deeplabcut" | "deepLabCut3" | 6: tracker = "deepLabCut3" in [tracking], expected one of "deeplabcut", "sleap"
 fps = 29.97 | fps = true | 7: fps = true in [tracking], expected frames per second, a number above 0
 fps = 29.97 | fps = "30" | 7: fps = "30" in [tracking], expected frames per second, a number above 0
 fps = 29.97 | fps = inf | 7: fps = inf in [tracking], expected frames per second, a number above 0
@@ -286,7 +284,7 @@ stream = "S1" | observed = "some" | 28: observed = "some" in [labels], expected 
 [[behaviors]] | [behaviors] | 30: behaviors = a table, expected blocks [[behaviors]], in double brackets
 [labels] | [search]\nseeds = [1, 1]\n[labels] | 27: seeds = [1, 1] in [search], expected a list of different
 [labels] | [search]\nbudget_s = 0\n[labels] | 27: budget_s = 0 in [search], expected seconds, a number above 0
-scale = "unknown"\n | | 5: scale is missing, expected scale_mm_per_px = ... with its scale_source, or scale =
+scale = "unknown"\n | | 5: scale is missing, expected scale_mm_per_px = ... with its scale_source, scale_from
 scale = "unknown" | scale = 0.3 | 8: scale = 0.3 in [tracking], expected "unknown"; a measured scale is stated
 scale = "unknown" | scale_mm_per_px = 1 | 8: scale_mm_per_px in [tracking] needs scale_source beside it, as
 scale = "unknown" | scale_source = "ruler" | 8: scale_source in [tracking] needs scale_mm_per_px beside it

@@ -1,0 +1,1 @@
+"""Annotation formats: one module per format, whose docstring is the format's memo."""

@@ -1,0 +1,137 @@
+"""Plain per-frame csv: one row per frame, one column per behavior.
+
+::
+
+    frame,freezing,rearing
+    0,0,0
+    1,0,1
+    2,,1
+    3,-1,0
+
+- ``1`` present, ``0`` absent, ``-1`` or an empty cell unlabeled (``1.0``, ``True`` and so on are accepted).
+- ``frame`` is optional: 0-based, each once, in any order; frames without a row are unlabeled. Without it row i below
+  the header is frame i. A nameless first column, as pandas writes an index, is the frame too.
+- Nobody is named: bouts carry neither individual nor target.
+- BehaviorDEPOT users and many scripts keep labels like this.
+
+Known traps:
+
+- A table of several raters looks the same: one column each, all of one behavior. Nothing in the file tells raters from
+  behaviors, so say it with ``annotators_of="freezing"``.
+- A column ``time`` is no behavior and no frame number: with it the file is a table of another tool (BORIS writes such
+  binary tables) and is not recognized as this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nsp_adapters.annotations.delimited import csv_text, header_of, read_delimited
+from nsp_adapters.annotations.imported import ImportedAnnotations
+from nsp_adapters.annotations.per_frame import (
+    cell_state,
+    fit_length,
+    labels_from_states,
+    states_from_labels,
+    states_from_table,
+)
+from nsp_adapters.atomic import atomic_write_text
+from nsp_core.errors import LabelError
+from nsp_core.labels import RecordingLabels
+
+__all__ = ["EXAMPLE", "looks_like_per_frame_csv", "read_per_frame_csv", "write_per_frame_csv"]
+
+FRAME = "frame"
+EXAMPLE = "frame,freezing,rearing\n0,0,0\n1,0,1\n2,,1\n3,-1,0"
+
+_NO_BEHAVIOR = {"time", "time_s", "time (s)", "background"}
+
+
+def looks_like_per_frame_csv(path: Path) -> bool:
+    """Return whether the first row below the header holds states only, beside a frame number if there is one."""
+    columns, first = header_of(path)
+    if len(columns) != len(first) or not any(first) or {name.casefold() for name in columns} & _NO_BEHAVIOR:
+        return False
+    cells = [cell for name, cell in zip(columns, first, strict=True) if name not in (FRAME, "")]
+    # A name with a tab or semicolon is the header of a table separated by those; a state is no name.
+    named = all(columns[1:]) and not any(cell_state(name) is not None for name in columns if name)
+    named = named and not any(mark in name for name in columns for mark in "\t;")
+    return bool(cells) and named and all(cell_state(cell) is not None for cell in cells)
+
+
+def read_per_frame_csv(
+    path: Path,
+    *,
+    n_frames: int | None = None,
+    recording: str | None = None,
+    annotator: str = "unknown",
+    looked_for: Sequence[str] = (),
+    annotators_of: str | None = None,
+) -> ImportedAnnotations:
+    """Return the labels of every column, or of the columns ``looked_for``.
+
+    Parameters
+    ----------
+    path
+        The csv file.
+    n_frames
+        Length of the recording; frames after the last row are unlabeled.
+    recording, annotator
+        Names to put on the labels. Default recording: the file's name.
+    looked_for
+        Which columns to take. Default: all.
+    annotators_of
+        Name of the one behavior, if columns are its annotators and not behaviors.
+
+    Returns
+    -------
+    Bouts behavior by behavior; observed where cells are not empty and not -1. One entry per column where columns are
+    annotators.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    FormatError
+        If there is no column of labels, a cell is no state, or a frame number is malformed or there twice.
+    LabelError
+        If a column of ``looked_for`` is not there, or labels reach beyond the recording.
+    """
+    table = read_delimited(path, what="a per-frame csv", example=EXAMPLE)
+    frame_column = next((name for name in table.columns if name in (FRAME, "")), None)
+    present = [name for name in table.columns if name != frame_column]
+    missing = [name for name in looked_for if name not in present]
+    if missing or not present:
+        raise LabelError(
+            found=f"no column {missing[0]!r}" if missing else "no column of labels",
+            expected=f"one of {', '.join(present)}" if present else "one column per behavior",
+            where=path.name,
+            remedy=f"name a column that is there; a valid file begins:\n{EXAMPLE}",
+        )
+    states = states_from_table(table, tuple(looked_for) or tuple(present), frame_column)
+    states, assumptions = fit_length(states, n_frames, path)
+    if frame_column is None:
+        assumptions += (f"{path.name}: no column {FRAME}: row i below the header is frame i",)
+    name = recording or path.name.removesuffix(".csv")
+    if annotators_of is None:
+        return ImportedAnnotations((labels_from_states(name, annotator, states),), assumptions)
+    apart = tuple(labels_from_states(name, rater, {annotators_of: each}) for rater, each in states.items())
+    return ImportedAnnotations(apart, assumptions)
+
+
+def write_per_frame_csv(path: Path, labels: RecordingLabels, *, n_frames: int) -> None:
+    """Write one row per frame and one column per behavior, all or nothing; -1 where nobody looked.
+
+    Two bouts that touch are one when read again, and participants are lost.
+
+    Raises
+    ------
+    LabelError
+        If labels reach beyond ``n_frames``, or one behavior has several doers.
+    OutputError
+        If the file cannot be written.
+    """
+    states = states_from_labels(labels, n_frames, "a per-frame csv")
+    rows = zip(range(n_frames), *(each.tolist() for each in states.values()), strict=True)
+    atomic_write_text(path, csv_text([(FRAME, *states), *rows]))

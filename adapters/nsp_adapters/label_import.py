@@ -1,0 +1,175 @@
+"""The labels of a recording of a study: read in whatever format they are, one annotator's, with what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nsp_adapters.annotations.detect import detect_annotation_format, read_annotation_file
+from nsp_adapters.annotations.imported import ImportedAnnotations
+from nsp_adapters.bout_csv import read_bout_csv
+from nsp_adapters.caltech import read_caltech
+from nsp_core.errors import AmbiguousError, LabelError
+from nsp_core.labels import RecordingLabels
+from nsp_core.study import LabelSettings, Observed, RecordingEntry, Study
+
+__all__ = ["import_labels", "read_labels", "require_known_individuals"]
+
+# Trackers leave out frames at the end in which they saw nothing; labels that go on much longer belong to another video.
+LONGEST_UNTRACKED_END = 0.01
+AUTO = "auto"
+
+
+def read_labels(entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:
+    """Return the labels of a recording of ``n_frames`` frames; see :func:`import_labels`."""
+    return import_labels(entry, study, n_frames).labels[0]
+
+
+def import_labels(entry: RecordingEntry, study: Study, n_frames: int) -> ImportedAnnotations:
+    """Return one annotator's labels of a recording of ``n_frames`` frames, and what was assumed about them.
+
+    Labels may go on a little after the last tracked frame (one percent of the recording), for trackers leave out an end
+    in which they saw nothing.
+
+    Raises
+    ------
+    LabelError
+        If the recording has no labels, or they are clearly longer than its poses.
+    MissingFileError, FormatError
+        If the label file is not there or not what it should be.
+    AmbiguousError
+        If it could be of several formats, or holds several annotators of whom none is chosen.
+    """
+    if entry.label_path is None or study.labels is None:
+        raise LabelError(
+            found="no label file",
+            expected=f"labels, as the recording's role is {entry.role}",
+            where=entry.name,
+            remedy="name its label file in the study, or give it the role infer",
+        )
+    imported = _imported(Path(entry.label_path), entry, study, study.labels, n_frames)
+    labels = _renamed(imported.labels[0], study.labels.subjects)
+    allowed = n_frames + round(n_frames * LONGEST_UNTRACKED_END)
+    if labels.last_frame > allowed:
+        raise LabelError(
+            found=f"labels up to frame {labels.last_frame} for poses of {n_frames} frames",
+            expected=f"at most {allowed} frames",
+            where=entry.label_path,
+            remedy="check that the label file belongs to this recording and that fps is right",
+        )
+    return replace(imported, labels=(labels,))
+
+
+def require_known_individuals(labels: RecordingLabels, known: Sequence[str], where: str) -> None:
+    """Check that every individual the labels name is one of the poses'.
+
+    A bout of somebody unknown would silently count as nobody's, and its frames as absent.
+
+    Raises
+    ------
+    LabelError
+        If a bout names somebody else.
+    """
+    named = [(bout.individual, bout.target) for bout in labels.bouts]
+    unknown = sorted({name for pair in named for name in pair if name is not None} - set(known))
+    if unknown:
+        raise LabelError(
+            found=f"bouts of {', '.join(unknown)}",
+            expected=f"the individuals of the poses: {', '.join(known)}",
+            where=where,
+            remedy=f'say who is who in [labels], as subjects = {{ "{unknown[0]}" = "{known[0]}" }}',
+        )
+
+
+def _imported(
+    path: Path, entry: RecordingEntry, study: Study, settings: LabelSettings, n_frames: int
+) -> ImportedAnnotations:
+    stated = None if settings.format == AUTO else settings.format
+    chosen = detect_annotation_format(path, stated).name
+    observed = entry.observed
+    spans = [(round(start * entry.fps), round(stop * entry.fps)) for start, stop in _spans(observed)]
+    if chosen == "bout-csv":
+        # The csv says nowhere what was looked at: the study does.
+        labels = read_bout_csv(
+            path,
+            recording=entry.name,
+            annotator=settings.annotator,
+            fps=entry.fps,
+            behaviors=study.behaviors,
+            observed=observed if isinstance(observed, str) else spans,
+            n_frames=n_frames,
+        )
+        return ImportedAnnotations((labels,))
+    if chosen == "caltech" and settings.stream is not None:
+        labels = read_caltech(
+            path,
+            recording=entry.name,
+            annotator=settings.annotator,
+            stream=settings.stream,
+            behaviors=study.behaviors,
+            unscored=settings.unscored,
+            unscored_stream=settings.unscored_stream,
+        )
+        imported = ImportedAnnotations((labels,))
+    else:
+        read = read_annotation_file(
+            path,
+            format=chosen,
+            fps=entry.fps,
+            n_frames=n_frames,
+            recording=entry.name,
+            annotator=settings.annotator,
+            looked_for=[behavior.name for behavior in study.behaviors],
+        )
+        imported = replace(read, labels=(_only_annotator(read.labels, path),))
+    # The format itself says what was looked at; the study may say that it was all, or narrow it further.
+    labels = imported.labels[0]
+    if observed == "all":
+        everything = {behavior.name: ((0, n_frames),) for behavior in study.behaviors}
+        labels = replace(labels, observed={**labels.observed, **everything})
+    elif not isinstance(observed, str):
+        labels = _narrowed(labels, spans)
+    return replace(imported, labels=(labels,))
+
+
+def _only_annotator(labels: Sequence[RecordingLabels], path: Path) -> RecordingLabels:
+    if len(labels) == 1:
+        return labels[0]
+    annotators = ", ".join(one.annotator for one in labels)
+    raise AmbiguousError(
+        found=f"labels of {len(labels)} annotators ({annotators})",
+        expected="one annotator",
+        where=path.name,
+        remedy="name whose labels to take as annotator in [labels]",
+    )
+
+
+def _renamed(labels: RecordingLabels, subjects: Mapping[str, str]) -> RecordingLabels:
+    """Return ``labels`` with the names that the poses have for the individuals."""
+    if not subjects:
+        return labels
+
+    def known(name: str | None) -> str | None:
+        return None if name is None else subjects.get(name, name)
+
+    bouts = (replace(bout, individual=known(bout.individual), target=known(bout.target)) for bout in labels.bouts)
+    points = (replace(event, individual=known(event.individual), target=known(event.target)) for event in labels.points)
+    return replace(labels, bouts=tuple(bouts), points=tuple(points))
+
+
+def _spans(observed: Observed) -> tuple[tuple[float, float], ...]:
+    return () if isinstance(observed, str) else observed
+
+
+def _narrowed(labels: RecordingLabels, spans: Sequence[tuple[int, int]]) -> RecordingLabels:
+    overlaps = {
+        behavior: tuple(
+            (max(start, first), min(stop, last))
+            for start, stop in looked_at
+            for first, last in spans
+            if max(start, first) < min(stop, last)
+        )
+        for behavior, looked_at in labels.observed.items()
+    }
+    return replace(labels, observed=overlaps)

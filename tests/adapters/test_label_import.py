@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nsp_adapters.annotations.boris_write import write_boris_project
+from nsp_adapters.annotations.per_frame_csv import read_per_frame_csv
+from nsp_adapters.label_import import import_labels, read_labels, require_known_individuals
+from nsp_core.cleaning import Cleaning
+from nsp_core.errors import AmbiguousError, LabelError
+from nsp_core.labels import Behavior, Bout, RecordingLabels
+from nsp_core.study import LabelSettings, RecordingEntry, SearchSettings, Study
+
+FPS = 25.0
+ATTACK, MOUNT = Behavior("attack", "directed"), Behavior("mount", "directed")
+LABELS = RecordingLabels(
+    "cage3",
+    "anna",
+    (Bout("attack", 0, 40, "A", "B"), Bout("attack", 90, 100, "B", "A")),
+    {"attack": ((0, 100),), "mount": ((0, 100),)},
+)
+
+
+def study_of(path: Path, observed: object = "labeled-span", **settings: object) -> tuple[RecordingEntry, Study]:
+    entry = RecordingEntry(
+        "cage3", "poses.csv", str(path), "train", None, None, None, FPS, None, "unknown", observed=observed
+    )
+    labels = LabelSettings("auto", **settings)  # type: ignore[arg-type]
+    return entry, Study("s", ".", None, (entry,), {}, (ATTACK, MOUNT), Cleaning(), labels, SearchSettings())
+
+
+@pytest.fixture
+def boris(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.boris"
+    write_boris_project(path, [LABELS], fps=FPS, n_frames=100, media="cage3.mp4")
+    return path
+
+
+def test_a_format_that_the_study_does_not_name_is_told_by_content(boris: Path) -> None:
+    entry, study = study_of(boris)
+    labels = read_labels(entry, study, 100)
+    assert labels.bouts == LABELS.bouts
+    assert dict(labels.observed) == dict(LABELS.observed)
+
+
+def test_subjects_get_the_names_that_the_poses_have(boris: Path) -> None:
+    entry, study = study_of(boris, subjects={"A": "individual1", "B": "individual2"})
+    labels = read_labels(entry, study, 100)
+    assert [(bout.individual, bout.target) for bout in labels.bouts] == [
+        ("individual1", "individual2"),
+        ("individual2", "individual1"),
+    ]
+
+
+def test_a_bout_of_somebody_whom_the_poses_do_not_know_is_refused() -> None:
+    require_known_individuals(LABELS, ["A", "B"], "cage3")
+    with pytest.raises(LabelError, match="found bouts of B, expected the individuals of the poses: A, C") as caught:
+        require_known_individuals(LABELS, ["A", "C"], "cage3")
+    assert 'subjects = { "B" = "A" }' in caught.value.remedy
+
+
+def test_spans_of_the_study_narrow_what_was_observed(boris: Path) -> None:
+    entry, study = study_of(boris, observed=((0.0, 2.0),))
+    assert read_labels(entry, study, 100).observed["mount"] == ((0, 50),)
+
+
+def test_all_says_that_every_behavior_was_looked_for_throughout(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("attack,mount\n" + "1,0\n" * 10 + "-1,-1\n" * 20)
+    entry, study = study_of(path)
+    assert read_labels(entry, study, 30).observed == read_per_frame_csv(path, recording="cage3").labels[0].observed
+    assert read_labels(replace(entry, observed="all"), study, 30).observed == {
+        "attack": ((0, 30),),
+        "mount": ((0, 30),),
+    }
+
+
+def test_what_was_assumed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("attack,mount\n" + "1,0\n" * 10)
+    entry, study = study_of(path)
+    assert any("labels end after 10 of 30 frames" in one for one in import_labels(entry, study, 30).assumptions)
+
+
+def test_of_several_annotators_one_must_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "labels.boris"
+    ben = replace(LABELS, annotator="ben", bouts=LABELS.bouts[:1])
+    write_boris_project(path, [LABELS, ben], fps=FPS, n_frames=100, media="cage3.mp4")
+    entry, study = study_of(path)
+    with pytest.raises(AmbiguousError, match=r"found labels of 2 annotators \(anna, ben\), expected one annotator"):
+        read_labels(entry, study, 100)
+    entry, study = study_of(path, annotator="ben")
+    assert read_labels(entry, study, 100).bouts == ben.bouts
+
+
+def test_labels_of_another_recording_are_refused(boris: Path) -> None:
+    entry, study = study_of(boris)
+    with pytest.raises(LabelError):
+        read_labels(entry, study, 60)
