@@ -20,7 +20,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 # The shortest simulation in which both behaviors occur in every recording, and the least a search can do.
 SMALL_STUDY = {"seed": 0, "n_recordings": 4, "minutes": 0.25}
-SMALL_SEARCH = "\n[search]\nseeds = [0]\nmax_complexity = 4\n"
+SMALL_SEARCH = """
+[search]
+seeds = [0]
+max_complexity = 4
+
+# The words of the planted rules and a few others: with all there are, the baselines would take minutes.
+[features]
+use = ["centroid_distance", "nose_to_nose", "nose_to_body", "facing_angle", "speed", "nose_speed", "approach_speed"]
+"""
 
 
 @dataclass(frozen=True, slots=True)

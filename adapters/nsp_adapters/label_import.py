@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nsp_adapters.annotations.detect import detect_annotation_format, read_annotation_file
 from nsp_adapters.annotations.imported import ImportedAnnotations
-from nsp_adapters.bout_csv import read_bout_csv
+from nsp_adapters.bout_csv import NEAR_MISS, UNKNOWN_ANNOTATOR, read_bout_csv
 from nsp_adapters.caltech import read_caltech
 from nsp_core.errors import AmbiguousError, LabelError
 from nsp_core.labels import RecordingLabels
@@ -121,21 +122,65 @@ def _imported(
             recording=entry.name,
             annotator=settings.annotator,
             looked_for=[behavior.name for behavior in study.behaviors],
+            unscored=settings.unscored,
+            unscored_stream=settings.unscored_stream,
         )
-        imported = replace(read, labels=(_only_annotator(read.labels, path),))
+        imported = replace(read, labels=(_only_annotator(read.labels, path, settings.annotator),))
+        _refuse_misspelled(imported.labels[0], [behavior.name for behavior in study.behaviors], path)
+        imported = _without_points_alone(imported)
     # The format itself says what was looked at; the study may say that it was all, or narrow it further.
     labels = imported.labels[0]
     if observed == "all":
-        everything = {behavior.name: ((0, n_frames),) for behavior in study.behaviors}
+        names = [behavior.name for behavior in study.behaviors if behavior.name not in _points_alone(labels)]
+        everything = dict.fromkeys(names, ((0, n_frames),))
         labels = replace(labels, observed={**labels.observed, **everything})
     elif not isinstance(observed, str):
         labels = _narrowed(labels, spans)
     return replace(imported, labels=(labels,))
 
 
-def _only_annotator(labels: Sequence[RecordingLabels], path: Path) -> RecordingLabels:
-    if len(labels) == 1:
-        return labels[0]
+def _refuse_misspelled(labels: RecordingLabels, wanted: Sequence[str], path: Path) -> None:
+    """Refuse a behavior without a bout where one of nearly its name has some: it would silently count as absent."""
+    present = dict.fromkeys([*(bout.behavior for bout in labels.bouts), *(event.behavior for event in labels.points)])
+    others = {name.casefold(): name for name in present if name not in wanted}
+    for name in wanted:
+        near = [] if name in present else difflib.get_close_matches(name.casefold(), others, n=1, cutoff=NEAR_MISS)
+        if near:
+            raise LabelError(
+                found=f"no bout of '{name}', but some of '{others[near[0]]}'",
+                expected="behaviors as the label file calls them",
+                where=path.name,
+                remedy=f"write '{others[near[0]]}' in the study if that is meant, or rename one of them",
+            )
+
+
+def _without_points_alone(imported: ImportedAnnotations) -> ImportedAnnotations:
+    """Return the labels with behaviors of point events alone unlabeled: as absent they would seem never to happen."""
+    (labels,) = imported.labels
+    points = _points_alone(labels)
+    if not points:
+        return imported
+    observed = {name: spans for name, spans in labels.observed.items() if name not in points}
+    told = f"{labels.recording}: {', '.join(sorted(points))} as point events only, so that no frame of it is labeled"
+    return ImportedAnnotations((replace(labels, observed=observed),), (*imported.assumptions, told))
+
+
+def _points_alone(labels: RecordingLabels) -> set[str]:
+    """Return the behaviors that have point events and no bouts."""
+    return {event.behavior for event in labels.points} - {bout.behavior for bout in labels.bouts}
+
+
+def _only_annotator(labels: Sequence[RecordingLabels], path: Path, wanted: str) -> RecordingLabels:
+    named = [one for one in labels if one.annotator == wanted != UNKNOWN_ANNOTATOR]
+    if len(labels) == 1 or len(named) == 1:
+        return (named or labels)[0]
+    if not labels:
+        raise LabelError(
+            found="no labels",
+            expected="those of one annotator",
+            where=path.name,
+            remedy="check that this is the recording's label file, or give the recording the role infer",
+        )
     annotators = ", ".join(one.annotator for one in labels)
     raise AmbiguousError(
         found=f"labels of {len(labels)} annotators ({annotators})",

@@ -8,14 +8,17 @@ from pathlib import Path
 import xarray as xr
 
 from nsp_adapters.poses.detect import read_pose_file
-from nsp_adapters.video import read_video
+from nsp_adapters.video import VideoInfo, read_video
 from nsp_core.cleaning import Cleaning, clean_poses, require_usable
+from nsp_core.errors import FormatError
 from nsp_core.quality import bad_spans, remove_spans
 from nsp_core.study import PoseSettings, RecordingEntry, Study
 
 __all__ = ["read_poses", "tracked_poses", "video_identity"]
 
 BY_CONTENT = PoseSettings()
+# Frames at the end of the video; beyond, a time in seconds falls on the neighboring frame.
+LARGEST_DRIFT = 0.5
 
 
 def tracked_poses(entry: RecordingEntry, study: Study) -> xr.Dataset:
@@ -79,7 +82,7 @@ def _tracked(entry: RecordingEntry, settings: PoseSettings) -> xr.Dataset:
     n_frames = None
     if entry.video_path is not None:
         video = read_video(Path(entry.video_path))
-        video.constant_fps(entry.fps)
+        _refuse_drift(entry, video)
         n_frames = video.n_frames
     return read_pose_file(
         Path(entry.pose_path),
@@ -91,3 +94,16 @@ def _tracked(entry: RecordingEntry, settings: PoseSettings) -> xr.Dataset:
         individuals=settings.individuals,
         leave_out=settings.leave_out,
     )
+
+
+def _refuse_drift(entry: RecordingEntry, video: VideoInfo) -> None:
+    """Refuse another frame rate than the video's, and a rounded one that misses a frame before the video ends."""
+    exact = float(video.constant_fps(entry.fps))
+    drift = abs(entry.fps / exact - 1) * video.n_frames
+    if drift > LARGEST_DRIFT:
+        raise FormatError(
+            found=f"the stated fps = {entry.fps:g}, which is {drift:.1f} frames off at the end of the video",
+            expected=f"{exact:.9g} frames per second",
+            where=video.file_name,
+            remedy=f"state fps = {exact:.9g}",
+        )

@@ -127,6 +127,109 @@ def infer(
 
 
 @app.command()
+def track(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="videos to track")],
+    tracker: Annotated[
+        str, typer.Option("--tracker", help="deeplabcut, sleap-track, sleap-nn-track or sleap-nn-predict")
+    ],
+    model: Annotated[list[Path], typer.Option("--model", help="config.yaml of a project, or a trained model's folder")],
+    out: OutFolder,
+    environment: Annotated[
+        str, typer.Option("--environment", help="where it is installed: path, prefix, conda, docker, apptainer")
+    ] = "path",
+    target: Annotated[str, typer.Option("--target", help="folder, name or image of that environment")] = "",
+    argument: Annotated[list[str] | None, typer.Option("--argument", help="a further argument of the tracker")] = None,
+    timeout_s: Annotated[float | None, typer.Option("--timeout-s", help="seconds until a video is given up")] = None,
+    redo: Annotated[bool, typer.Option("--redo", help="track again what is there already")] = False,
+) -> None:
+    """Run DeepLabCut or SLEAP over new videos, in the environment where it is installed."""
+    from nsp_adapters.tracker_settings import Environment, TrackerSettings
+    from nsp_flows.track_videos import track_videos
+
+    settings = TrackerSettings(
+        tracker,  # type: ignore[arg-type]  # what is none of them is refused with the names of those there are
+        tuple(model),
+        Environment(environment, target),  # type: ignore[arg-type]  # likewise
+        tuple(argument or ()),
+        timeout_s,
+    )
+    tracked, failures = track_videos(settings, videos, out, redo=redo)
+    for one in tracked:
+        typer.echo(f"{'there' if one.was_there else 'tracked'} {one.pose_path} ({one.report})")
+    for failure in failures:
+        typer.echo(f"failed {failure.subject}: {failure.error}", err=True)
+    raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
+
+
+@app.command()
+def check(
+    study_file: StudyFile,
+    out: Annotated[Path | None, typer.Option("--out", help="folder for the figures as csv tables")] = None,
+) -> None:
+    """Look at a new study before it is run: how every recording was tracked, and what its labels say."""
+    from rich.console import Console
+
+    from nsp_adapters.study import read_study
+    from nsp_flows.check_report import print_check
+    from nsp_flows.check_study import check_study, write_check
+
+    outcome = check_study(read_study(study_file, environment=os.environ))
+    print_check(outcome, Console())
+    if out is not None:
+        for path in write_check(outcome, out):
+            typer.echo(f"table {path}")
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def convert(
+    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="annotation file in any known format")],
+    to: Annotated[Path, typer.Option("--to", metavar="OUT", help="file to write")],
+    fps: Annotated[float, typer.Option("--fps", help="frames per second of the video")],
+    source_format: Annotated[
+        str | None, typer.Option("--from", metavar="FORMAT", help="format to read; default: by the content")
+    ] = None,
+    target_format: Annotated[
+        str | None, typer.Option("--as", metavar="FORMAT", help="format to write; default: by the ending of OUT")
+    ] = None,
+    n_frames: Annotated[int | None, typer.Option("--n-frames", min=1, help="length of the recording")] = None,
+    video: Annotated[Path | None, typer.Option("--video", help="the video; if it is there, it says the length")] = None,
+    annotator: Annotated[str | None, typer.Option("--annotator", help="whose labels to take, or their name")] = None,
+    recording: Annotated[str | None, typer.Option("--recording", help="which recording to take, or its name")] = None,
+    looked_for: Annotated[
+        list[str] | None, typer.Option("--looked-for", metavar="NAME", help="behavior that was looked for and not seen")
+    ] = None,
+    unscored: Annotated[
+        list[str] | None, typer.Option("--unscored", metavar="NAME", help="type that means nobody looked (Caltech)")
+    ] = None,
+    unscored_stream: Annotated[
+        str | None, typer.Option("--unscored-stream", metavar="NAME", help="the stream in which these types count")
+    ] = None,
+) -> None:
+    """Convert annotations between formats, such as BORIS, SimBA and Caltech, and tell what was assumed or left out."""
+    from rich.console import Console
+
+    from nsp_flows.convert_labels import convert_labels, print_conversion
+
+    with Console(stderr=True).status(f"convert {annotations.name}"):
+        conversion = convert_labels(
+            annotations,
+            to,
+            fps=fps,
+            source_format=source_format,
+            target_format=target_format,
+            n_frames=n_frames,
+            video=video,
+            annotator=annotator,
+            recording=recording,
+            looked_for=looked_for or (),
+            unscored=unscored or (),
+            unscored_stream=unscored_stream,
+        )
+    print_conversion(conversion, Console())
+
+
+@app.command()
 def features(
     list_all: Annotated[bool, typer.Option("--list", help="list all features (the default)")] = False,
     explain: Annotated[str | None, typer.Option("--explain", metavar="NAME", help="what one feature means")] = None,

@@ -10,7 +10,7 @@ from nsp_adapters.annotations.per_frame_csv import read_per_frame_csv
 from nsp_adapters.label_import import import_labels, read_labels, require_known_individuals
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import AmbiguousError, LabelError
-from nsp_core.labels import Behavior, Bout, RecordingLabels
+from nsp_core.labels import Behavior, Bout, PointEvent, RecordingLabels
 from nsp_core.study import LabelSettings, RecordingEntry, SearchSettings, Study
 
 FPS = 25.0
@@ -99,3 +99,49 @@ def test_labels_of_another_recording_are_refused(boris: Path) -> None:
     entry, study = study_of(boris)
     with pytest.raises(LabelError):
         read_labels(entry, study, 60)
+
+
+def test_a_behavior_whose_name_differs_by_a_slip_is_refused_and_not_taken_as_absent(tmp_path: Path) -> None:
+    path = tmp_path / "labels.boris"
+    misspelled = replace(
+        LABELS, bouts=tuple(replace(bout, behavior="Attack") for bout in LABELS.bouts), observed={"Attack": ((0, 100),)}
+    )
+    write_boris_project(path, [misspelled], fps=FPS, n_frames=100, media="cage3.mp4")
+    entry, study = study_of(path)
+    with pytest.raises(LabelError, match="found no bout of 'attack', but some of 'Attack', expected behaviors as the"):
+        read_labels(entry, study, 100)
+
+
+def test_a_behavior_of_another_name_that_ends_alike_is_no_slip(tmp_path: Path) -> None:
+    path = tmp_path / "labels.boris"
+    other = tuple(replace(bout, behavior="dismount") for bout in LABELS.bouts)
+    write_boris_project(path, [replace(LABELS, bouts=other)], fps=FPS, n_frames=100, media="cage3.mp4")
+    entry, study = study_of(path)
+    assert read_labels(entry, study, 100).observed["mount"] == ((0, 100),)
+
+
+def test_a_behavior_of_point_events_alone_is_unlabeled_and_not_absent(tmp_path: Path) -> None:
+    path = tmp_path / "labels.boris"
+    points = (PointEvent("mount", 20, "A", "B"),)
+    write_boris_project(path, [replace(LABELS, points=points)], fps=FPS, n_frames=100, media="cage3.mp4")
+    for observed in ("labeled-span", "all"):
+        imported = import_labels(*study_of(path, observed), 100)
+        assert dict(imported.labels[0].observed) == {"attack": ((0, 100),)}
+        assert "cage3: mount as point events only, so that no frame of it is labeled" in imported.assumptions
+
+
+def test_an_annotator_that_the_reader_names_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    rows = "start end type\n----\n1 10 other\n11 40 {}\n41 100 other\n\n"
+    title = "Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nother o\nattack a\nmount m\n\n"
+    path.write_text(title + "S1: " + rows.format("attack") + "S2: " + rows.format("attack"))
+    with pytest.raises(AmbiguousError, match=r"2 annotators \(unknown S1, unknown S2\)"):
+        read_labels(*study_of(path), 100)
+
+
+def test_a_file_without_the_recording_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("file;Experimenter;from;to;type;ID\na;Jin;1;2;_DEFAULT;cage3\n")
+    with pytest.raises(LabelError, match="found no labels, expected those of one annotator") as caught:
+        read_labels(*study_of(path), 100)
+    assert "role infer" in caught.value.remedy

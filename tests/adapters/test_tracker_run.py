@@ -401,7 +401,16 @@ def test_at_the_time_limit_the_whole_group_is_killed_and_nothing_is_kept(lab, wo
     assert lab.left() == ["cage 3's day.tracker.log"]
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as at a terminal: a shell that starts the tests in the background lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("name", "error"), [("SIGINT", KeyboardInterrupt), ("SIGTERM", SystemExit)])
+@pytest.mark.usefixtures("ctrl_c")
 def test_interruption_kills_the_whole_group_and_keeps_nothing(lab, worker_ended, name, error):
     lab.act(f"hang {name}")
     before = signal.getsignal(signal.SIGTERM)

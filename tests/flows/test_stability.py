@@ -58,7 +58,7 @@ VALUES = {
 @pytest.fixture(scope="module")
 def hasty_study(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small study with its recordings where they are, searched for few candidates among few features."""
-    text = small_study.read_text(encoding="utf-8")
+    text = small_study.read_text(encoding="utf-8").partition("[features]")[0]
     path = tmp_path_factory.mktemp("hasty") / "study.toml"
     data = f"[study]\ndata = '{small_study.parent.as_posix()}'"
     path.write_text(text.replace("[study]", data) + HASTE, encoding="utf-8")

@@ -339,10 +339,13 @@ def _observed(where: str, text: str) -> dict[str, tuple[tuple[int, int], ...]] |
     if not text.strip():
         return None
     try:
-        return {
+        observed = {
             str(behavior): tuple((int(start), int(stop)) for start, stop in spans)
             for behavior, spans in json.loads(text).items()
         }
+        if not all(0 <= start < stop for spans in observed.values() for start, stop in spans):
+            raise ValueError("a span that does not start before it stops")
+        return observed
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(
             found=f"{OBSERVED_VARIABLE} {text[:60]!r}",

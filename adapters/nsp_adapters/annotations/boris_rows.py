@@ -40,7 +40,8 @@ def event_rows(labels: RecordingLabels, fps: float) -> list[EventRow]:
     rows: list[EventRow] = []
     for bout in labels.bouts:
         touches = (bout.individual, bout.behavior, bout.stop_frame) in starts
-        stop_s = round(bout.stop_frame / fps - (_TOUCH_S if touches else 0.0), 3)
+        # Rounded before the millisecond is taken: of two neighbors near half a millisecond both could round to one.
+        stop_s = round(round(bout.stop_frame / fps, 3) - (_TOUCH_S if touches else 0.0), 3)
         rows.append(EventRow(round(bout.start_frame / fps, 3), True, *_key(bout), bout.start_frame))
         rows.append(EventRow(stop_s, False, *_key(bout), bout.stop_frame))
     rows += [EventRow(round(point.frame / fps, 3), True, *_key(point), point.frame) for point in labels.points]

@@ -115,7 +115,8 @@ def read_calms21(
     MissingFileError
         If there is no such file.
     FormatError
-        If it is no such json or a pickled npy, a label is not in the vocabulary, or fps contradicts the file.
+        If it is no such json or a pickled npy, the vocabulary gives no different whole numbers, a label is not in it,
+        or fps contradicts the file.
     AmbiguousError
         If there is no vocabulary, or n_frames is stated for several sequences.
     LabelError
@@ -251,7 +252,15 @@ def _vocabulary(
                 where=f"{path.name}, {each.name}",
                 remedy="write the behavior as in the file's vocabulary",
             )
-    return {str(name): int(number) for name, number in names.items()}
+    wrong = [name for name, number in names.items() if isinstance(number, bool) or not isinstance(number, int)]
+    if wrong or len(set(names.values())) < len(names):
+        raise FormatError(
+            found=f"the vocabulary {str(names)[:80]}",
+            expected='a different whole number for every name, such as {"attack": 0, "other": 1}',
+            where=f"{path.name}, {each.name}",
+            remedy="correct vocab in the metadata, or the stated vocabulary",
+        )
+    return {str(name): number for name, number in names.items()}
 
 
 def _check_numbers(path: Path, each: _Sequence, numbers: NDArray[np.int64], names: Mapping[str, int]) -> None:

@@ -66,16 +66,19 @@ def read_caltech_streams(
     FormatError
         If the file is no annotation file or malformed.
     LabelError
-        If a behavior or unscored type is not there, or a stream ends after the recording.
+        If a behavior or unscored type is not there, a behavior of ``looked_for`` is the filling type, or a stream ends
+        after the recording.
     """
     name = recording or path.name.removesuffix(".txt").removesuffix("_annot")
     filling, types = _types(path)
+    _refuse_filling(path, filling, looked_for)
+    no_behaviors = {filling, *unscored}
     known = {each for its_types in types.values() for each in its_types}
     entries: dict[str, RecordingLabels] = {}
     for stream, its_types in types.items():
         # What is in no stream can only be in the configuration, and read_caltech says so if it is not.
         others = [each for each in looked_for if each not in known and stream == next(iter(types))]
-        behaviors = [Behavior(each, "undirected") for each in [*its_types, *others] if each not in (filling, *unscored)]
+        behaviors = [Behavior(each, "undirected") for each in [*its_types, *others] if each not in no_behaviors]
         entries[stream] = read_caltech(
             path,
             recording=name,
@@ -86,16 +89,28 @@ def read_caltech_streams(
             unscored_stream=unscored_stream,
         )
     _check_end(path, entries, n_frames)
-    together = sum(len(set(its) - {filling, *unscored}) for its in types.values()) == len(known - {filling, *unscored})
-    sentence = f"{path.name}: {filling!r} means that none of the behaviors happens"
+    together = sum(len(set(its) - no_behaviors) for its in types.values()) == len(known - no_behaviors)
+    # What a type means is assumed only as long as nobody said it.
+    told = () if filling in unscored else (f"{path.name}: {filling!r} means that none of the behaviors happens",)
     if together:
         bouts = tuple(bout for entry in entries.values() for bout in entry.bouts)
         observed = {each: spans for entry in entries.values() for each, spans in entry.observed.items()}
-        return ImportedAnnotations((RecordingLabels(name, annotator, bouts, observed),), (sentence,))
+        return ImportedAnnotations((RecordingLabels(name, annotator, bouts, observed),), told)
     apart = tuple(
         RecordingLabels(name, f"{annotator} {stream}", entry.bouts, entry.observed) for stream, entry in entries.items()
     )
-    return ImportedAnnotations(apart, (sentence, f"{path.name}: streams {', '.join(entries)} kept apart"))
+    return ImportedAnnotations(apart, (*told, f"{path.name}: streams {', '.join(entries)} kept apart"))
+
+
+def _refuse_filling(path: Path, filling: str, looked_for: Sequence[str]) -> None:
+    """Refuse to leave out as filling what was asked for: the configuration may list its types in another order."""
+    if filling in looked_for:
+        raise LabelError(
+            found=f"{filling!r} among the behaviors and first in the configuration, which makes it the filling type",
+            expected="a behavior that is listed after the filling type",
+            where=path.name,
+            remedy="list the filling type (often 'other') first, or name the stream that holds the behavior",
+        )
 
 
 def _types(path: Path) -> tuple[str, dict[str, list[str]]]:

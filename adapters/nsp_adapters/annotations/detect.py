@@ -118,6 +118,8 @@ def read_annotation_file(
     recording: str | None = None,
     annotator: str = "unknown",
     looked_for: Sequence[str] = (),
+    unscored: Sequence[str] = (),
+    unscored_stream: str | None = None,
 ) -> ImportedAnnotations:
     """Return the labels of an annotation file in any known format.
 
@@ -138,6 +140,8 @@ def read_annotation_file(
         Name to give, or which annotator to take from a file of several. ``"unknown"``: all.
     looked_for
         Behaviors looked for besides those that occur; in a table of columns, which columns are behaviors.
+    unscored, unscored_stream
+        Types of a Caltech annotation that mean "not looked at", and the stream in which they are.
 
     Returns
     -------
@@ -160,6 +164,8 @@ def read_annotation_file(
         "recording": recording,
         "annotator": annotator,
         "looked_for": tuple(looked_for),
+        "unscored": tuple(unscored),
+        "unscored_stream": unscored_stream,
     }
     chosen = detect_annotation_format(path, format)
     taken = inspect.signature(chosen.read).parameters

@@ -108,7 +108,7 @@ def read_interval_csv(
     table = read_delimited(path, what="an interval csv", example=EXAMPLE, delimiter=";")
     table.require(COLUMNS)
     rows = _chosen(_chosen(list(table.rows), table, "ID", recording), table, "Experimenter", annotator)
-    usable = [row for row in rows if row["type"] not in (UNTYPED, "NA") and row["to"] != "NA"]
+    usable = [row for row in rows if row["type"] not in (UNTYPED, "NA") and "NA" not in (row["from"], row["to"])]
     grouped: dict[tuple[str, str, str], list[Row]] = {}
     for row in usable:
         key = (table.name(row, "ID"), table.name(row, "Experimenter"), table.name(row, "file"))

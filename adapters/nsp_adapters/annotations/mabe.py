@@ -105,24 +105,23 @@ def read_mabe(
     table = _table(path)
     table.require(COLUMNS)
     whitelist = None if behaviors_labeled is None else frozenset(_triples(path, behaviors_labeled))
-    bouts: dict[str, list[Bout]] = {}
-    left_out = 0
+    rows: dict[str, list[Row]] = {}
     for row in table.rows:
-        bout = _bout(table, row, n_frames)
-        videos = bouts.setdefault(row["video_id"], [])
-        if whitelist is None or (bout.individual or "", bout.target, bout.behavior) in whitelist:
-            videos.append(bout)
-        else:
-            left_out += 1
-    labels, assumptions = [], _whitelist_notes(path, whitelist, left_out)
-    for name, its_bouts in _of_recording(path, bouts, recording).items():
+        rows.setdefault(row["video_id"], []).append(row)
+    chosen, assumptions = _of_recording(path, rows, recording)
+    labels: list[RecordingLabels] = []
+    left_out = 0
+    for name, its_rows in chosen.items():
+        bouts = [_bout(table, row, n_frames) for row in its_rows]
+        its_bouts = [bout for bout in bouts if whitelist is None or _triple(bout) in whitelist]
+        left_out += len(bouts) - len(its_bouts)
         occurring = [bout.behavior for bout in its_bouts]
         actions = [*occurring, *looked_for] if whitelist is None else sorted({action for *_, action in whitelist})
         last = max((bout.stop_frame for bout in its_bouts), default=0)
         observed, sentences = watched_throughout(actions, n_frames, last, recording=name)
         labels.append(RecordingLabels(name, annotator, tuple(its_bouts), observed))
         assumptions += sentences
-    return ImportedAnnotations(tuple(labels), assumptions)
+    return ImportedAnnotations(tuple(labels), _whitelist_notes(path, whitelist, left_out) + assumptions)
 
 
 def _table(path: Path) -> DelimitedText:
@@ -154,6 +153,10 @@ def _bout(table: DelimitedText, row: Row, n_frames: int | None) -> Bout:
     start, stop = table.frame(row, "start_frame"), table.frame(row, "stop_frame")
     start, stop = within_recording(start, stop, n_frames, what=action, where=where)
     return Bout(action, start, stop, agent, None if target in ("self", agent) else target)
+
+
+def _triple(bout: Bout) -> Triple:
+    return bout.individual or "", bout.target, bout.behavior
 
 
 def _animal(name: str) -> str:
@@ -202,16 +205,21 @@ def _whitelist_notes(path: Path, whitelist: frozenset[Triple] | None, left_out: 
     return tuple(notes)
 
 
-def _of_recording(path: Path, bouts: dict[str, list[Bout]], recording: str | None) -> dict[str, list[Bout]]:
-    if recording in bouts and recording:
-        return {recording: bouts[recording]}
-    if len(bouts) > 1 and recording is not None:
+def _of_recording(
+    path: Path, rows: dict[str, list[Row]], recording: str | None
+) -> tuple[dict[str, list[Row]], tuple[str, ...]]:
+    """Return the rows of each recording asked for, and a sentence where the only video has another name."""
+    if recording in rows and recording:
+        return {recording: rows[recording]}, ()
+    if len(rows) > 1 and recording is not None:
         raise LabelError(
             found=f"no video {recording!r}",
-            expected=f"one of {', '.join(bouts)}",
+            expected=f"one of {', '.join(rows)}",
             where=path.name,
             remedy="name a recording as in the column video_id",
         )
-    if len(bouts) > 1 or (any(bouts) and recording is None):
-        return bouts
-    return {recording or path.name.removesuffix(".parquet").removesuffix(".csv"): next(iter(bouts.values()), [])}
+    if len(rows) > 1 or (any(rows) and recording is None):
+        return rows, ()
+    notes = tuple(f"{path.name}: its only video {video!r} was taken for {recording!r}" for video in rows if video)
+    name = recording or path.name.removesuffix(".parquet").removesuffix(".csv")
+    return {name: next(iter(rows.values()), [])}, notes

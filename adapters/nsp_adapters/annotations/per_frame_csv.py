@@ -10,7 +10,7 @@
 
 - ``1`` present, ``0`` absent, ``-1`` or an empty cell unlabeled (``1.0``, ``True`` and so on are accepted).
 - ``frame`` is optional: 0-based, each once, in any order; frames without a row are unlabeled. Without it row i below
-  the header is frame i. A nameless first column, as pandas writes an index, is the frame too.
+  the header is frame i. A nameless first column, as pandas writes an index, is the frame where none is called so.
 - Nobody is named: bouts carry neither individual nor target.
 - BehaviorDEPOT users and many scripts keep labels like this.
 
@@ -18,12 +18,14 @@ Known traps:
 
 - A table of several raters looks the same: one column each, all of one behavior. Nothing in the file tells raters from
   behaviors, so say it with ``annotators_of="freezing"``.
+- A column ``Frame`` or ``frame_number`` may count from 1, and passed over it would shift every label: it is refused.
 - A column ``time`` is no behavior and no frame number: with it the file is a table of another tool (BORIS writes such
   binary tables) and is not recognized as this one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +39,7 @@ from nsp_adapters.annotations.per_frame import (
     states_from_table,
 )
 from nsp_adapters.atomic import atomic_write_text
-from nsp_core.errors import LabelError
+from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import RecordingLabels
 
 __all__ = ["EXAMPLE", "looks_like_per_frame_csv", "read_per_frame_csv", "write_per_frame_csv"]
@@ -46,6 +48,7 @@ FRAME = "frame"
 EXAMPLE = "frame,freezing,rearing\n0,0,0\n1,0,1\n2,,1\n3,-1,0"
 
 _NO_BEHAVIOR = {"time", "time_s", "time (s)", "background"}
+_NEARLY_FRAME = re.compile(r"(video[ _-]?)?frames?[ _-]?(number|num|no|nr|id|index|idx|#)?", re.IGNORECASE)
 
 
 def looks_like_per_frame_csv(path: Path) -> bool:
@@ -94,13 +97,14 @@ def read_per_frame_csv(
     MissingFileError
         If there is no such file.
     FormatError
-        If there is no column of labels, a cell is no state, or a frame number is malformed or there twice.
+        If a column is the frame by another name, a cell is no state, or a frame number is malformed or there twice.
     LabelError
-        If a column of ``looked_for`` is not there, or labels reach beyond the recording.
+        If there is no column of labels or none of a name in ``looked_for``, or labels reach beyond the recording.
     """
     table = read_delimited(path, what="a per-frame csv", example=EXAMPLE)
-    frame_column = next((name for name in table.columns if name in (FRAME, "")), None)
-    present = [name for name in table.columns if name != frame_column]
+    frame_column = next((name for name in (FRAME, "") if name in table.columns), None)
+    present = [name for name in table.columns if name not in (FRAME, "")]
+    _refuse_misnamed_frame(path, present)
     missing = [name for name in looked_for if name not in present]
     if missing or not present:
         raise LabelError(
@@ -135,3 +139,14 @@ def write_per_frame_csv(path: Path, labels: RecordingLabels, *, n_frames: int) -
     states = states_from_labels(labels, n_frames, "a per-frame csv")
     rows = zip(range(n_frames), *(each.tolist() for each in states.values()), strict=True)
     atomic_write_text(path, csv_text([(FRAME, *states), *rows]))
+
+
+def _refuse_misnamed_frame(path: Path, names: Sequence[str]) -> None:
+    misnamed = next((name for name in names if _NEARLY_FRAME.fullmatch(name)), None)
+    if misnamed is not None:
+        raise FormatError(
+            found=f"a column {misnamed!r}",
+            expected=f"{FRAME!r} for 0-based frames, or no column of frames",
+            where=path.name,
+            remedy=f"rename it to {FRAME!r} if its first frame is 0, count from 0 if it is 1, or remove it",
+        )

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nsp_adapters.annotations.delimited import DelimitedText, csv_text, header_of, read_delimited
+from nsp_adapters.annotations.delimited import DelimitedText, Row, csv_text, header_of, read_delimited
 from nsp_adapters.annotations.imported import ImportedAnnotations, require_fps
 from nsp_adapters.annotations.spans import refuse_several_participants, watched_throughout, within_recording
 from nsp_adapters.atomic import atomic_write_text
@@ -86,17 +86,14 @@ def read_simba_bouts(
     """
     table = read_delimited(path, what="a SimBA bout table", example=EXAMPLE)
     table.require(("Event", "Start_frame", "End_frame"))
-    bouts: dict[str, list[Bout]] = {}
+    rows: dict[str, list[Row]] = {}
     for row in table.rows:
-        where = f"{path.name}, line {row.line}"
-        start, stop = table.frame(row, "Start_frame"), table.frame(row, "End_frame") + 1
-        event = table.name(row, "Event")
-        start, stop = within_recording(start, stop, n_frames, what=event, where=where)
-        bouts.setdefault(row["Video"], []).append(Bout(event, start, stop))
-    chosen = _of_recording(path, bouts, recording)
-    assumptions = _rate_difference(table, fps)
+        rows.setdefault(row["Video"], []).append(row)
+    chosen, assumptions = _of_recording(path, rows, recording)
+    assumptions += _rate_difference(table, fps)
     labels = []
-    for name, its_bouts in chosen.items():
+    for name, its_rows in chosen.items():
+        its_bouts = [_bout(table, row, n_frames) for row in its_rows]
         last = max((bout.stop_frame for bout in its_bouts), default=0)
         behaviors = [*(bout.behavior for bout in its_bouts), *looked_for]
         observed, sentences = watched_throughout(behaviors, n_frames, last, recording=name)
@@ -135,20 +132,31 @@ def write_simba_bouts(path: Path, labels: RecordingLabels, *, fps: float) -> Non
     atomic_write_text(path, csv_text([COLUMNS, *rows]))
 
 
-def _of_recording(path: Path, bouts: dict[str, list[Bout]], recording: str | None) -> dict[str, list[Bout]]:
-    if len(bouts) > 1 or any(bouts):
+def _bout(table: DelimitedText, row: Row, n_frames: int | None) -> Bout:
+    start, stop = table.frame(row, "Start_frame"), table.frame(row, "End_frame") + 1
+    event = table.name(row, "Event")
+    where = f"{table.path.name}, line {row.line}"
+    return Bout(event, *within_recording(start, stop, n_frames, what=event, where=where))
+
+
+def _of_recording(
+    path: Path, rows: dict[str, list[Row]], recording: str | None
+) -> tuple[dict[str, list[Row]], tuple[str, ...]]:
+    """Return the rows of each recording asked for, and a sentence where the only video has another name."""
+    if len(rows) > 1 or any(rows):
         if recording is None:
-            return bouts
-        if recording in bouts:
-            return {recording: bouts[recording]}
-        if len(bouts) > 1:
+            return rows, ()
+        if recording in rows:
+            return {recording: rows[recording]}, ()
+        if len(rows) > 1:
             raise LabelError(
                 found=f"no video {recording!r}",
-                expected=f"one of {', '.join(bouts)}",
+                expected=f"one of {', '.join(rows)}",
                 where=path.name,
                 remedy="name a recording as in the column Video",
             )
-    return {recording or path.name.removesuffix(".csv"): next(iter(bouts.values()), [])}
+    notes = tuple(f"{path.name}: its only video {video!r} was taken for {recording!r}" for video in rows if video)
+    return {recording or path.name.removesuffix(".csv"): next(iter(rows.values()), [])}, notes
 
 
 def _rate_difference(table: DelimitedText, fps: float | None) -> tuple[str, ...]:

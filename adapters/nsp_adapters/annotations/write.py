@@ -261,8 +261,10 @@ def _left_out(path: Path, writer: AnnotationWriter, labels: Sequence[RecordingLa
     annotators = {one.annotator for one in labels} - {UNKNOWN_ANNOTATOR}
     if "annotators" not in writer.holds and annotators:
         notes.append(f"{writer.name} names no annotator: {_listed(annotators)} is left out")
-    if "recordings" not in writer.holds and path.name.partition(".")[0] != labels[0].recording:
-        notes.append(f"{writer.name} names no recording: {labels[0].recording} is left out")
+    recording = labels[0].recording
+    in_file_name = path.name.partition(".")[0] in (recording, f"{recording}_annot", f"{recording}_labels")
+    if "recordings" not in writer.holds and not in_file_name:
+        notes.append(f"{writer.name} names no recording: {recording} is left out")
     points = [point for one in labels for point in one.points]
     if points and "points" not in writer.holds:
         behaviors = _listed(dict.fromkeys(point.behavior for point in points))
@@ -274,7 +276,7 @@ def _left_out(path: Path, writer: AnnotationWriter, labels: Sequence[RecordingLa
         notes.append(f"{writer.name} names no animals: {told} is left out")
     n_touching = sum(_n_touching(one) for one in labels)
     if n_touching and "touching" not in writer.holds:
-        notes.append(f"{writer.name} has states of frames: {n_touching} bouts become one with the bout they touch")
+        notes.append(f"{writer.name} has states of frames: bouts that touch become one, {n_touching} times")
     if "observed" not in writer.holds:
         notes.append(f"{writer.name} lists what was seen: where somebody looked, and for what, is left out")
     return tuple(notes)

@@ -198,7 +198,7 @@ def _decoded(path: Path, array: h5py.Dataset) -> NDArray[np.generic]:
     packed = {
         name: float(np.ravel(array.attrs[name])[0]) for name in ("scale_factor", "add_offset") if name in array.attrs
     }
-    if packed or (fill is not None and array.dtype.kind != "f"):
+    if packed or (fill is not None and not np.isnan(np.ravel(fill)[0])):
         is_filled = values == np.ravel(fill)[0] if fill is not None else np.zeros(values.shape, dtype=np.bool_)
         values = np.where(is_filled, np.nan, values * packed.get("scale_factor", 1.0) + packed.get("add_offset", 0.0))
     return np.asarray(values)

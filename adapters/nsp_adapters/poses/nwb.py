@@ -138,7 +138,7 @@ def read_nwb_pose(
             for row, keypoint in enumerate(keypoints):
                 position[frames, :, row, column] = _pixels(path, series[keypoint], frames.size)
                 if "confidence" in series[keypoint]:
-                    confidence[frames, row, column] = array_at(series[keypoint], "confidence", path)[()]
+                    confidence[frames, row, column] = _confidence(path, series[keypoint], frames.size)
         source = every[0].parent
         software = plain_text(source["source_software"][()]) if "source_software" in source else "NWB"
     return assemble_poses(
@@ -276,6 +276,14 @@ def _pixels(path: Path, series: h5py.Group, n_rows: int) -> NDArray[np.floating]
     )
     pixels: NDArray[np.floating] = stored[()] * conversion + offset
     return pixels
+
+
+def _confidence(path: Path, series: h5py.Group, n_rows: int) -> NDArray[np.generic]:
+    stored = array_at(series, "confidence", path)
+    if stored.shape != (n_rows,):
+        raise _layout_error(path, f"confidence {stored.shape} at {n_rows} times in {series.name}")
+    values: NDArray[np.generic] = stored[()]
+    return values
 
 
 def _layout_error(path: Path, found: str) -> FormatError:

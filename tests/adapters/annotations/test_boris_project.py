@@ -225,6 +225,11 @@ def test_state_that_lasts_to_the_end_of_the_media(write):
         (FormatError, {"media_creation_date_as_offset": True}, "found times counted from a date"),
         (FormatError, {"media_info": "none"}, "'none', expected a JSON object"),
         (FormatError, {"independent_variables": {"observed_frames": "all"}}, "found observed_frames 'all'"),
+        (
+            FormatError,
+            {"independent_variables": {"observed_frames": '{"sniff": [[0, 90], [300, 10]]}'}},
+            "found observed_frames '{\"sniff\": [[0, 90], [300, 10]]}'",
+        ),
     ],
 )
 def test_damaged_observation_says_where(write, kind, changes, message):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nsp_adapters.annotations.boris_project import read_boris_project
@@ -204,6 +204,7 @@ bouts_of_one_key = st.lists(st.integers(0, N_FRAMES), max_size=12, unique=True).
         st.sampled_from(["attack", "groom", "squeak"]), st.just(WHOLE) | st.just(((3, 9),)) | st.just(())
     ),
 )
+@example(fps=24000 / 1001, edges={("attack", None, None): ([0, 852, 853], True)}, points=[], observed={})
 def test_round_trip_is_exact_to_the_frame(tmp_path, fps, edges, points, observed):
     bouts = []
     for (behavior, individual, target), (own, touching) in edges.items():

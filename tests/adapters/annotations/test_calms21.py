@@ -143,3 +143,9 @@ def test_other_files_do_not_look_like_it(write, tmp_path):
         assert not looks_like_calms21(write(content))
     np.save(tmp_path / "x.npy", np.zeros((3, 2)))
     assert not looks_like_calms21(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("vocab", [{"0": "attack"}, {"attack": None}, {"attack": 0, "other": 0}])
+def test_a_vocabulary_without_different_numbers_is_refused(calms21, vocab):
+    with pytest.raises(FormatError, match=r"found the vocabulary .*, expected a different whole number for every name"):
+        read_calms21(calms21({"g": {"s": sequence([0, 0], vocab)}}))

@@ -63,6 +63,12 @@ def test_refusals(write):
     assert read_caltech_streams(write(EXAMPLE)).labels[0].bouts == (Bout("attack", 535, 961),)
 
 
+def test_a_behavior_listed_first_is_not_taken_for_the_filling_type(write):
+    first = HEADER.replace("other o\nattack a\n", "attack a\nother o\n")
+    with pytest.raises(LabelError, match="found 'attack' among the behaviors and first in the configuration"):
+        read_caltech_streams(write(first + S1), looked_for=["attack"])
+
+
 @pytest.mark.real_data
 def test_real_streams_split_one_vocabulary(nsp_data):
     path = nsp_data / "rats_resident_intruder_dlc" / "labels" / "1_annot.txt"

@@ -35,12 +35,12 @@ def test_passes_of_different_behaviors_are_joined_and_repetitions_are_not(write)
 
 def test_rows_without_type_are_left_out_and_counted(write):
     read = read_interval_csv(
-        write(HEADER + "a;Jin;1;2;_DEFAULT;m1\na;Jin;1;NA;NA;m1\na;Jin;1;1.003;Rear;m1\n"), fps=10.0
+        write(HEADER + "a;Jin;1;2;_DEFAULT;m1\na;Jin;1;NA;NA;m1\na;Jin;NA;2;Rear;m1\na;Jin;1;1.003;Rear;m1\n"), fps=10.0
     )
     # What lasted less than a frame was seen all the same.
     assert read.labels[0].bouts == (Bout("Rear", 10, 11),)
     assert read.assumptions == (
-        "cage3.csv: 2 rows without a type (_DEFAULT) or with NA were left out",
+        "cage3.csv: 3 rows without a type (_DEFAULT) or with NA were left out",
         "cage3.csv: fewer than two marks, taken as scored throughout: a",
     )
 

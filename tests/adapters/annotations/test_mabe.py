@@ -110,3 +110,18 @@ def test_other_tables_do_not_look_like_it(write, tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
     assert not looks_like_mabe(tmp_path / "a.parquet")
     assert not looks_like_mabe(write("behavior,start_frame,stop_frame\na,1,2\n"))
+
+
+VIDEOS = "video_id,agent_id,target_id,action,start_frame,stop_frame\n7,1,2,sniff,0,10\n8,1,2,flee,500,510\n"
+
+
+def test_other_videos_are_not_held_against_this_one(write):
+    read = read_mabe(write(VIDEOS), recording="7", n_frames=100, behaviors_labeled=["mouse1,mouse2,sniff"])
+    assert read.labels[0].bouts == (Bout("sniff", 0, 10, "mouse1", "mouse2"),)
+    # The row of video 8 is not in the whitelist of video 7, and need not be.
+    assert not any("left out" in sentence for sentence in read.assumptions)
+
+
+def test_the_only_video_under_another_name_is_told(write):
+    (one, _) = VIDEOS.split("8,")
+    assert "cage3.csv: its only video '7' was taken for 'x'" in read_mabe(write(one), recording="x").assumptions

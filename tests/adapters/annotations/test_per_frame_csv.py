@@ -117,6 +117,19 @@ def test_written_table_has_three_states(tmp_path):
         write_per_frame_csv(tmp_path / "r.csv", labels, n_frames=3)
 
 
+def test_a_frame_column_beside_an_index_places_the_rows(write):
+    (labels,) = read_per_frame_csv(write(",frame,a\n0,100,0\n1,101,1\n"), looked_for=["a"]).labels
+    assert labels.bouts == (Bout("a", 101, 102),)
+    assert labels.observed == {"a": ((100, 102),)}
+
+
+@pytest.mark.parametrize("name", ["Frame", "frames", "frame_number", "Video frame", "FrameID"])
+def test_frames_by_another_name_are_refused_and_not_passed_over(write, name):
+    with pytest.raises(FormatError, match=f"found a column '{name}', expected 'frame' for 0-based frames") as caught:
+        read_per_frame_csv(write(f"{name},a\n100,0\n101,1\n"), looked_for=["a"])
+    assert caught.value.remedy.startswith("rename it to 'frame' if its first frame is 0")
+
+
 @pytest.mark.real_data
 def test_real_freezing_labels(nsp_data):
     path = nsp_data / "behaviordepot_freezing" / "demo1_labels.csv"

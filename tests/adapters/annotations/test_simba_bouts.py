@@ -99,3 +99,18 @@ def test_written_table_is_theirs(tmp_path):
     two = RecordingLabels("r", "anna", (Bout("a", 0, 1, "m1"), Bout("a", 0, 1, "m2")))
     with pytest.raises(LabelError, match="SimBA has one classifier per behavior"):
         write_simba_bouts(tmp_path / "r.csv", two, fps=30.0)
+
+
+VIDEOS = "Video,Event,Start_frame,End_frame\na,Attack,10,19\nb,Attack,500,519\n"
+
+
+def test_other_videos_are_not_held_against_the_length_of_this_one(write):
+    (labels,) = read_simba_bouts(write(VIDEOS), recording="a", n_frames=100).labels
+    assert (labels.bouts, labels.observed) == ((Bout("Attack", 10, 20),), {"Attack": ((0, 100),)})
+
+
+def test_the_only_video_under_another_name_is_told(write):
+    (one, _) = VIDEOS.split("b,")
+    read = read_simba_bouts(write(one), recording="cage9", n_frames=100)
+    assert read.labels[0].recording == "cage9"
+    assert read.assumptions[0] == "cage3.csv: its only video 'a' was taken for 'cage9'"

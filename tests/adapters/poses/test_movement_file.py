@@ -183,3 +183,14 @@ def test_damage_and_absence_are_named(tmp_path):
         read(tmp_path / "none.nc")
     (tmp_path / "folder").mkdir()
     assert not looks_like_movement(tmp_path / "folder")
+
+
+def test_a_number_that_stands_for_missing_is_no_position(tmp_path):
+    position = POSITION.copy()
+    position[1, :, 0, 0] = -9999
+    path = save_netcdf4(stored(position=position), tmp_path / "m.nc")
+    with h5py.File(path, "a") as opened:
+        opened["position"].attrs["_FillValue"] = np.float32(-9999)
+    found = read(path)["position"]
+    assert bool(found[1, :, 0, 0].isnull().all())
+    assert float(found[0, 0, 0, 0]) == POSITION[0, 0, 0, 0]

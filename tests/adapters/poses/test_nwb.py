@@ -173,6 +173,12 @@ def test_empty_and_other_files_are_refused(write):
         read(write(one_series(positions=NOSE[:2], rate=25.0)), first_frame=5_000_000)
 
 
+@pytest.mark.parametrize("confidence", [np.array([0.5]), np.full((4, 1), 0.5)])
+def test_confidence_of_another_length_is_not_spread_over_all_frames(write, confidence):
+    with pytest.raises(FormatError, match=r"found confidence \(.*\) at 4 times in .*/nose"):
+        read(write(one_series(rate=25.0, confidence=confidence)))
+
+
 @pytest.mark.real_data
 def test_real_file_agrees_with_its_arrays(nsp_data):
     path = nsp_data / "formats" / "nwb" / "openfield_dlc_pose.nwb"
