@@ -109,12 +109,14 @@ def window_min(values: NDArray[np.floating], window: Window, *, first_frame: int
     [1.0, 1.0, 1.0, 5.0]
     """
     # fmin and fmax leave NaN out by themselves.
-    return Blocks(len(values), window, first_frame).total(values, np.fmin, np.nan).astype(np.float32, copy=False)
+    smallest = Blocks(len(values), window, first_frame).total(values, np.fmin, np.nan)
+    return _one_zero(smallest.astype(np.float32, copy=False))
 
 
 def window_max(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
     """Return the largest valid value in the window at each frame; see :func:`window_mean`."""
-    return Blocks(len(values), window, first_frame).total(values, np.fmax, np.nan).astype(np.float32, copy=False)
+    largest = Blocks(len(values), window, first_frame).total(values, np.fmax, np.nan)
+    return _one_zero(largest.astype(np.float32, copy=False))
 
 
 def window_range(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
@@ -122,7 +124,7 @@ def window_range(values: NDArray[np.floating], window: Window, *, first_frame: i
     blocks = Blocks(len(values), window, first_frame)
     largest = blocks.total(values, np.fmax, np.nan)
     largest -= blocks.total(values, np.fmin, np.nan)
-    return largest.astype(np.float32, copy=False)
+    return _one_zero(largest.astype(np.float32, copy=False))
 
 
 def window_quantile(values: NDArray[np.floating], window: Window, *, q: float, first_frame: int = 0) -> Series:
@@ -164,7 +166,7 @@ def window_quantile(values: NDArray[np.floating], window: Window, *, q: float, f
         return values.astype(np.float32)
     columns = pd.DataFrame(values.reshape(len(values), -1).astype(np.float64))
     rolling = columns.rolling(_Bounds(before=window.before, after=window.after), min_periods=1)
-    return rolling.quantile(q).to_numpy(dtype=np.float32).reshape(values.shape)
+    return _one_zero(np.array(rolling.quantile(q), dtype=np.float32).reshape(values.shape))
 
 
 def window_delta(values: NDArray[np.floating], window: Window, *, first_frame: int = 0) -> Series:
@@ -281,6 +283,12 @@ def _running_moments(
 def _filled(values: NDArray[np.floating], valid: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.floating]:
     """Return ``values`` with 0 where missing."""
     return np.where(valid, values, values.dtype.type(0)) if known is valid else values
+
+
+def _one_zero(series: Series) -> Series:
+    """Return ``series``, in place, with 0 for -0: which of two zeros is smaller hangs on where a chunk starts."""
+    series += np.float32(0)
+    return series
 
 
 def _share(total: Sums, count: NDArray[Any], dtype: type[np.floating] = np.float32) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -56,6 +56,7 @@ def as_input(operator: TemporalOperator, values: np.ndarray) -> np.ndarray:
     start=st.integers(0, 69),
     length=st.integers(1, 70),
 )
+@example(values=np.where(np.arange(21) == 19, -0.0, 0.0).astype(np.float32), window=Window(1, 0), start=5, length=16)
 def test_a_chunk_with_its_margin_equals_the_whole_to_the_bit(
     operator: TemporalOperator, values: np.ndarray, window: Window, start: int, length: int
 ) -> None:
