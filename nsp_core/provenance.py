@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 __all__ = ["CORE_VERSION", "VariableDigest", "combine_digests", "dataset_digest", "digest"]
 
-CORE_VERSION = 4
+CORE_VERSION = 5
 """Part of every key: raised whenever the same input gives different results than before."""
 
 # Long series are hashed block by block, so that a lazily opened dataset is never in memory as a whole.

@@ -31,6 +31,7 @@ __all__ = [
 Features = xr.DataArray | Sequence[xr.DataArray]
 
 N_FOLDS = 4
+IN_NO_FOLD, NEVER_HELD_OUT = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class LabeledSequence:
         Reference and unit of each feature.
     fps
         Frames per second, or None where time is counted in frames.
+    weights
+        Shape (time,), float32: how many frames each labeled frame stands for, in fits and in scores; None: one each.
+    weak
+        Shape (time,): True where the label was not given by a person. Such a frame is fitted to, and nothing is ever
+        judged by it. None: nowhere.
     """
 
     recording: str
@@ -57,6 +63,23 @@ class LabeledSequence:
     names: tuple[str, ...]
     units: tuple[Unit, ...]
     fps: float | None
+    weights: NDArray[np.float32] | None = None
+    weak: NDArray[np.bool_] | None = None
+
+    @property
+    def gold_states(self) -> NDArray[np.int8]:
+        """The states (time,) that a person gave; weak ones are unlabeled here."""
+        return self.states if self.weak is None else np.where(self.weak, np.int8(UNLABELED), self.states)
+
+    def between(self, start: int, stop: int) -> LabeledSequence:
+        """Return the frames ``[start, stop)``."""
+        return replace(
+            self,
+            values=self.values[start:stop],
+            states=self.states[start:stop],
+            weights=None if self.weights is None else self.weights[start:stop],
+            weak=None if self.weak is None else self.weak[start:stop],
+        )
 
     @property
     def time_reference(self) -> TimeReference:
@@ -122,11 +145,14 @@ def as_sequences(features: Features, labels: ArrayLike | Sequence[ArrayLike] | N
 def fold_of_frames(
     sequences: Sequence[LabeledSequence], *, n_folds: int = N_FOLDS, longest_window_frames: int = 0
 ) -> tuple[NDArray[np.int8], ...]:
-    """Return which fold holds out each frame, one array (time,) per sequence; -1 where a frame is in no fold.
+    """Return which fold holds out each frame, one array (time,) per sequence.
 
-    Whole recordings are held out, every ``n_folds``-th in natural order. Where that cannot be (a single recording, or a
-    class that would be missing from the training side of a fold), every recording is cut into ``n_folds`` contiguous
-    blocks with gaps between them as long as the longest window, but at most a twentieth of the recording.
+    Whole recordings are held out, every ``n_folds``-th in natural order of those that a person labeled. Where that
+    cannot be (a single recording, or a class that would be missing from the training side of a fold), every recording
+    is cut into ``n_folds`` contiguous blocks with gaps between them as long as the longest window, but at most a
+    twentieth of the recording. A block holds as many labeled frames as the next, so that a few bouts of a long
+    recording are divided as well. Gaps are :data:`IN_NO_FOLD`; recordings with weak labels alone train every fold and
+    are held out by none, :data:`NEVER_HELD_OUT`.
 
     Parameters
     ----------
@@ -142,14 +168,17 @@ def fold_of_frames(
     LabelError
         If some training side lacks a class either way: there is not enough to judge a program by.
     """
-    recordings = sorted({sequence.recording for sequence in sequences}, key=natural_key)
+    labeled = {sequence.recording for sequence in sequences if (sequence.gold_states != UNLABELED).any()}
+    recordings = sorted(labeled, key=natural_key)
     if len(recordings) > 1:
         held_out = folds(recordings, min(n_folds, len(recordings)))
         fold_of = {name: fold for fold, names in enumerate(held_out) for name in names}
-        by_recording = tuple(np.full(len(one.states), fold_of[one.recording], dtype=np.int8) for one in sequences)
+        by_recording = tuple(
+            np.full(len(one.states), fold_of.get(one.recording, NEVER_HELD_OUT), dtype=np.int8) for one in sequences
+        )
         if _every_fold_trains(sequences, by_recording):
             return by_recording
-    by_block = tuple(_fold_of_blocks(len(one.states), n_folds, longest_window_frames) for one in sequences)
+    by_block = tuple(_fold_of_blocks(one.gold_states, n_folds, longest_window_frames) for one in sequences)
     if _every_fold_trains(sequences, by_block):
         return by_block
     raise LabelError(
@@ -163,10 +192,10 @@ def fold_of_frames(
 def only_fold(
     sequences: Sequence[LabeledSequence], fold_of: Sequence[NDArray[np.int8]], fold: int
 ) -> tuple[LabeledSequence, ...]:
-    """Return the sequences with labels in ``fold``, all frames outside it unlabeled."""
+    """Return the sequences with a person's labels in ``fold``, all other frames unlabeled."""
     kept = []
     for sequence, own in zip(sequences, fold_of, strict=True):
-        states = np.where(own == fold, sequence.states, np.int8(UNLABELED))
+        states = np.where(own == fold, sequence.gold_states, np.int8(UNLABELED))
         if (states != UNLABELED).any():
             kept.append(replace(sequence, states=states))
     return tuple(kept)
@@ -186,11 +215,15 @@ def batches_of_one_length(sequences: Sequence[LabeledSequence], max_frames: int 
             yield indices[start : start + at_once]
 
 
-def _fold_of_blocks(n_frames: int, n_folds: int, gap_frames: int) -> NDArray[np.int8]:
-    fold = (np.arange(n_frames) * n_folds // max(n_frames, 1)).astype(np.int8)
-    gap = min(gap_frames, n_frames // 20)
+def _fold_of_blocks(states: NDArray[np.int8], n_folds: int, gap_frames: int) -> NDArray[np.int8]:
+    labeled = states != UNLABELED
+    if not labeled.any():
+        return np.full(states.size, NEVER_HELD_OUT, dtype=np.int8)
+    before = np.cumsum(labeled) - labeled
+    fold: NDArray[np.int8] = np.minimum(before * n_folds // int(labeled.sum()), n_folds - 1).astype(np.int8)
+    gap = min(gap_frames, states.size // 20)
     for edge in np.flatnonzero(np.diff(fold)) + 1:
-        fold[max(edge - gap // 2, 0) : edge + (gap - gap // 2)] = -1
+        fold[max(edge - gap // 2, 0) : edge + (gap - gap // 2)] = IN_NO_FOLD
     return fold
 
 
@@ -198,8 +231,9 @@ def _every_fold_trains(sequences: Sequence[LabeledSequence], fold_of: Sequence[N
     n_folds = 1 + max(int(own.max(initial=-1)) for own in fold_of)
     counts = np.zeros((2, n_folds), dtype=np.int64)
     for sequence, own in zip(sequences, fold_of, strict=True):
+        gold = sequence.gold_states
         for state in (0, 1):
-            counts[state] += np.bincount(own[(sequence.states == state) & (own >= 0)], minlength=n_folds)
+            counts[state] += np.bincount(own[(gold == state) & (own >= 0)], minlength=n_folds)
     return n_folds > 1 and bool((counts.sum(axis=1, keepdims=True) > counts).all())
 
 

@@ -25,7 +25,7 @@ have learned when the tracker fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -38,7 +38,8 @@ from threadpoolctl import threadpool_limits
 
 from nsp_core import rng
 from nsp_core.errors import FeatureError, LabelError, StudyError
-from nsp_core.evaluate.frames import ABSTAINED, best_f1_threshold
+from nsp_core.evaluate.frames import ABSTAINED
+from nsp_core.evaluate.ranking import best_f1_threshold
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED
 
 __all__ = ["BASELINES", "MAX_BASELINE_ROWS", "BaselineName", "FittedBaseline", "Table", "fit_baselines"]
@@ -77,6 +78,8 @@ class Table:
         Shape (row,): 1 present, 0 absent, -1 unlabeled.
     column_names
         What each column is, as a program would print it.
+    weights
+        Shape (row,), above 0: how many frames each row stands for; None: one each.
 
     Raises
     ------
@@ -87,6 +90,12 @@ class Table:
     columns: Columns
     states: NDArray[np.int8]
     column_names: tuple[str, ...]
+    weights: NDArray[np.float32] | None = None
+
+    def of(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Table:
+        """Return the ``rows`` of this table."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Table(self.columns[rows], self.states[rows], self.column_names, weights)
 
     def __post_init__(self) -> None:
         if self.columns.shape != (self.states.size, len(self.column_names)) or self.states.ndim != 1:
@@ -220,7 +229,7 @@ def _fit(name: BaselineName, train: Table, judged_on: Table | None, seed: int) -
     score = _LEARNERS[name](_thinned(train), learner_seed)
     if judged_on is None:
         return FittedBaseline(name, "", names, 0.5, score)
-    cut, _ = best_f1_threshold(judged_on.states, _float32_scores(score, judged_on.columns))
+    cut, _ = best_f1_threshold(judged_on.states, _float32_scores(score, judged_on.columns), judged_on.weights)
     return FittedBaseline(name, "", names, cut, score)
 
 
@@ -240,7 +249,7 @@ def _best_single_threshold(train: Table) -> tuple[int, np.float32, int]:
     best_f1, best = -1.0, (0, np.float32(0), 1)
     for column, values in enumerate(np.ascontiguousarray(train.columns.T)):
         for direction in (1, -1):
-            threshold, f1 = best_f1_threshold(train.states, values * np.float32(direction))
+            threshold, f1 = best_f1_threshold(train.states, values * np.float32(direction), train.weights)
             if f1 > best_f1 and not np.isnan(threshold):
                 best_f1, best = f1, (column, np.float32(threshold * direction + 0.0), direction)
     return best
@@ -249,7 +258,7 @@ def _best_single_threshold(train: Table) -> tuple[int, np.float32, int]:
 def _fit_tree(train: Table, learner_seed: int) -> Scorer:
     fill = _medians(train.columns)
     model = DecisionTreeClassifier(max_depth=3, min_samples_leaf=50, class_weight="balanced", random_state=learner_seed)
-    model.fit(np.where(np.isnan(train.columns), fill, train.columns), train.states)
+    model.fit(np.where(np.isnan(train.columns), fill, train.columns), train.states, sample_weight=train.weights)
     return lambda columns: _probability(model, np.where(np.isnan(columns), fill, columns))
 
 
@@ -265,13 +274,14 @@ def _fit_logistic(train: Table, learner_seed: int) -> Scorer:
 
     # Newton steps on the normal equations: exact in a few iterations where rows are many and columns few.
     model = LogisticRegression(solver="newton-cholesky", class_weight="balanced", random_state=learner_seed)
-    model.fit(standardized(train.columns), train.states)
+    model.fit(standardized(train.columns), train.states, sample_weight=train.weights)
     return lambda columns: _probability(model, standardized(columns))
 
 
 def _fit_boosting(train: Table, learner_seed: int) -> Scorer:
     edges = [_quantile_edges(values) for values in train.columns.T]
-    model = _boosting(N_BOOSTED_TREES, learner_seed).fit(_quantile_index(train.columns, edges), train.states)
+    binned = _quantile_index(train.columns, edges)
+    model = _boosting(N_BOOSTED_TREES, learner_seed).fit(binned, train.states, sample_weight=train.weights)
     return lambda columns: _probability(model, _quantile_index(columns, edges))
 
 
@@ -279,7 +289,8 @@ def _fit_missingness(train: Table, learner_seed: int) -> Scorer:
     missing = np.isnan(train.columns)
     # Many columns are missing together (all windows over one distance); one of each kind says it all.
     _, distinct = np.unique(np.packbits(missing, axis=0), axis=1, return_index=True)
-    model = _boosting(N_BOOSTED_MISSINGNESS_TREES, learner_seed).fit(missing[:, distinct], train.states)
+    learner = _boosting(N_BOOSTED_MISSINGNESS_TREES, learner_seed)
+    model = learner.fit(missing[:, distinct], train.states, sample_weight=train.weights)
     return lambda columns: _probability(model, np.isnan(columns[:, distinct]))
 
 
@@ -350,13 +361,13 @@ def _finite_or_missing(columns: Columns) -> Columns:
 
 
 def _labeled(table: Table) -> Table:
-    labeled = table.states != UNLABELED
-    return Table(_finite_or_missing(table.columns[labeled]), table.states[labeled], table.column_names)
+    labeled = table.of(table.states != UNLABELED)
+    return replace(labeled, columns=_finite_or_missing(labeled.columns))
 
 
 def _thinned(table: Table) -> Table:
     every = max(1, -(-len(table.states) // MAX_BASELINE_ROWS))
-    return Table(table.columns[::every], table.states[::every], table.column_names)
+    return table.of(slice(None, None, every))
 
 
 def _require_both_classes(train: Table) -> None:

@@ -22,13 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.errors import LabelError
-from nsp_core.evaluate.frames import (
-    FramePredictions,
-    FrameScores,
-    count_frames,
-    f1_from_counts,
-    pooled_scores,
-)
+from nsp_core.evaluate.frames import FramePredictions, FrameScores, count_frames, pooled_scores, weights_or_ones
+from nsp_core.evaluate.ranking import f1_from_counts
 from nsp_core.labels import PRESENT, UNLABELED
 
 __all__ = [
@@ -177,7 +172,7 @@ def _f1_of_draws(
     counts = np.zeros((len(recordings), 3))
     for one in predictions:
         if one.recording in recordings:
-            count = count_frames(one.states, one.predicted)
+            count = count_frames(one.states, one.predicted, one.weights)
             counts[recordings[one.recording]] += (count.tp, count.fp, count.fn + count.abstained_pos)
     tp, fp, missed = (draws @ counts).T
     return f1_from_counts(tp, fp, missed)
@@ -195,12 +190,13 @@ def _ap_of_draws(
         if one.recording in recordings:
             step = _step_of(one, steps)
             row = recordings[one.recording]
-            positive[row] += np.bincount(step[one.states == PRESENT], minlength=n_steps)
-            every[row] += np.bincount(step[one.states != UNLABELED], minlength=n_steps)
+            weights = weights_or_ones(one.weights, one.states.size)
+            for counted, frames in ((positive, one.states == PRESENT), (every, one.states != UNLABELED)):
+                counted[row] += np.bincount(step[frames], weights=weights[frames], minlength=n_steps)
     positive_drawn, every_drawn = draws @ positive[:, ::-1], draws @ every[:, ::-1]
-    precision = np.cumsum(positive_drawn, axis=1) / np.maximum(np.cumsum(every_drawn, axis=1), 1)
-    n_pos = positive_drawn.sum(axis=1)
-    return np.where(n_pos > 0, (precision * positive_drawn).sum(axis=1) / np.maximum(n_pos, 1), np.nan)
+    claimed, n_pos = np.cumsum(every_drawn, axis=1), positive_drawn.sum(axis=1)
+    precision = np.cumsum(positive_drawn, axis=1) / np.where(claimed > 0, claimed, 1)
+    return np.where(n_pos > 0, (precision * positive_drawn).sum(axis=1) / np.where(n_pos > 0, n_pos, 1), np.nan)
 
 
 def _score_steps(predictions: Sequence[FramePredictions]) -> NDArray[np.floating]:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_core.errors import LabelError
+from nsp_core.evaluate.ranking import average_precision, f1_from_counts
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED
 
 __all__ = [
@@ -33,16 +34,13 @@ __all__ = [
     "FrameScores",
     "ScoreTable",
     "as_json",
-    "average_precision",
-    "best_f1_threshold",
     "count_frames",
-    "f1_from_counts",
     "pooled_scores",
     "score_frames",
+    "weights_or_ones",
 ]
 
 ABSTAINED = -1
-_Counts = NDArray[np.integer] | NDArray[np.floating] | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class FrameCounts:
     Attributes
     ----------
     tp, fp, fn, tn
-        Frames with a decision, by label and decision.
+        Frames with a decision, by label and decision; weighted frames count as much as they weigh.
     abstained_pos, abstained_neg
         Frames without a decision, with and without the behavior.
 
@@ -62,28 +60,28 @@ class FrameCounts:
     0.6666666666666666
     """
 
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
-    tn: int = 0
-    abstained_pos: int = 0
-    abstained_neg: int = 0
+    tp: float = 0
+    fp: float = 0
+    fn: float = 0
+    tn: float = 0
+    abstained_pos: float = 0
+    abstained_neg: float = 0
 
     def __add__(self, other: FrameCounts) -> FrameCounts:
         return FrameCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @property
-    def n_pos(self) -> int:
+    def n_pos(self) -> float:
         """Labeled frames with the behavior."""
         return self.tp + self.fn + self.abstained_pos
 
     @property
-    def n(self) -> int:
+    def n(self) -> float:
         """Labeled frames."""
         return self.n_covered + self.abstained_pos + self.abstained_neg
 
     @property
-    def n_covered(self) -> int:
+    def n_covered(self) -> float:
         """Labeled frames with a decision."""
         return self.tp + self.fp + self.fn + self.tn
 
@@ -102,7 +100,8 @@ class FrameCounts:
         """Share of the frames called positive that are; 0 if none is called so, NaN without the behavior."""
         if self.n_pos == 0:
             return math.nan
-        return self.tp / max(self.tp + self.fp, 1)
+        claimed = self.tp + self.fp
+        return self.tp / claimed if claimed else 0.0
 
     @property
     def recall(self) -> float:
@@ -130,7 +129,7 @@ class FrameScores:
     covered_f1
         F1 over the frames with a decision only.
     n_pos, n
-        Labeled frames with the behavior, and all labeled frames.
+        Labeled frames with the behavior, and all labeled frames, as they were weighted.
     f1_low, f1_high, ap_low, ap_high
         Interval over recordings (see :mod:`nsp_core.evaluate.bootstrap`); NaN where none was computed.
     """
@@ -141,8 +140,8 @@ class FrameScores:
     recall: float
     coverage: float
     covered_f1: float
-    n_pos: int
-    n: int
+    n_pos: float
+    n: float
     f1_low: float = math.nan
     f1_high: float = math.nan
     ap_low: float = math.nan
@@ -164,25 +163,29 @@ class FramePredictions:
         Shape (time,): 1, 0, or -1 where the model abstains.
     probability
         Shape (time,), any increasing score; NaN where the model abstains.
+    weights
+        Shape (time,), how many frames each labeled frame stands for; None: one each.
 
     Raises
     ------
     LabelError
-        If the three differ in length, or states or decisions have other values.
+        If these differ in length, or states or decisions have other values.
     """
 
     recording: str
     states: NDArray[np.int8]
     predicted: NDArray[np.int8]
     probability: NDArray[np.floating]
+    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         lengths = {np.shape(self.states), np.shape(self.predicted), np.shape(self.probability)}
+        lengths |= set() if self.weights is None else {np.shape(self.weights)}
         if len(lengths) > 1 or np.ndim(self.states) != 1:
             raise LabelError(
                 found=f"states {np.shape(self.states)}, decisions {np.shape(self.predicted)} and "
                 f"probabilities {np.shape(self.probability)}",
-                expected="three series (time,) of one length",
+                expected="series (time,) of one length",
                 where=self.recording,
                 remedy="score the frames the program was run on",
             )
@@ -206,7 +209,10 @@ ScoreTable = Mapping[str, Mapping[str, FrameScores]]
 
 
 def score_frames(
-    states: NDArray[np.int8], predicted: NDArray[np.int8], probability: NDArray[np.floating]
+    states: NDArray[np.int8],
+    predicted: NDArray[np.int8],
+    probability: NDArray[np.floating],
+    weights: NDArray[np.float32] | None = None,
 ) -> FrameScores:
     """Return the scores of one series of decisions.
 
@@ -218,11 +224,13 @@ def score_frames(
         Shape (time,): 1, 0, or -1 where the model abstains.
     probability
         Shape (time,), any increasing score. NaN ranks below everything, also where a decision was made.
+    weights
+        Shape (time,), how many frames each labeled frame stands for; None: one each.
 
     Raises
     ------
     LabelError
-        If the three differ in length, or states or decisions have other values.
+        If these differ in length, or states or decisions have other values.
 
     Examples
     --------
@@ -234,17 +242,20 @@ def score_frames(
     >>> scores.f1, scores.covered_f1, scores.coverage
     (0.8, 1.0, 0.75)
     """
-    return pooled_scores([FramePredictions("frames", states, predicted, probability)])
+    return pooled_scores([FramePredictions("frames", states, predicted, probability, weights)])
 
 
 def pooled_scores(predictions: Sequence[FramePredictions]) -> FrameScores:
     """Return the scores over the labeled frames of all ``predictions`` together."""
-    counts = sum((count_frames(one.states, one.predicted) for one in predictions), FrameCounts())
+    counts = sum((count_frames(one.states, one.predicted, one.weights) for one in predictions), FrameCounts())
     states = [one.states for one in predictions]
     scores = [one.rank_scores for one in predictions]
+    weights = None
+    if any(one.weights is not None for one in predictions):
+        weights = np.concatenate([weights_or_ones(one.weights, one.states.size) for one in predictions])
     return FrameScores(
         f1=counts.f1,
-        ap=average_precision(np.concatenate(states), np.concatenate(scores)) if predictions else math.nan,
+        ap=average_precision(np.concatenate(states), np.concatenate(scores), weights) if predictions else math.nan,
         precision=counts.precision,
         recall=counts.recall,
         coverage=counts.coverage,
@@ -254,63 +265,19 @@ def pooled_scores(predictions: Sequence[FramePredictions]) -> FrameScores:
     )
 
 
-def count_frames(states: NDArray[np.int8], predicted: NDArray[np.int8]) -> FrameCounts:
-    """Return the counts of one series (time,) of states and decisions, unlabeled frames left out."""
+def weights_or_ones(weights: NDArray[np.float32] | None, n_frames: int) -> NDArray[np.float32]:
+    """Return ``weights``, or (time,) ones where there are none."""
+    return np.ones(n_frames, dtype=np.float32) if weights is None else weights
+
+
+def count_frames(
+    states: NDArray[np.int8], predicted: NDArray[np.int8], weights: NDArray[np.float32] | None = None
+) -> FrameCounts:
+    """Return the counts of one series (time,) of states and decisions, weighted if asked, unlabeled frames left out."""
     code = (states.astype(np.int64) + 1) * 3 + (predicted.astype(np.int64) + 1)
-    _, (abstained_neg, tn, fp), (abstained_pos, fn, tp) = np.bincount(code, minlength=9).reshape(3, 3).tolist()
+    counts = np.bincount(code, weights=weights, minlength=9).reshape(3, 3).tolist()
+    _, (abstained_neg, tn, fp), (abstained_pos, fn, tp) = counts
     return FrameCounts(tp, fp, fn, tn, abstained_pos, abstained_neg)
-
-
-def f1_from_counts(tp: _Counts, fp: _Counts, missed: _Counts) -> NDArray[np.float64]:
-    """Return ``2 tp / (2 tp + fp + missed)``, element by element; NaN where ``tp + missed`` is 0."""
-    twice_found, n_pos = np.multiply(tp, 2.0), np.add(tp, missed, dtype=np.float64)
-    f1 = twice_found / np.maximum(twice_found + fp + missed, 1.0)
-    return np.where(n_pos > 0, f1, np.nan)
-
-
-def average_precision(states: NDArray[np.int8], scores: NDArray[np.floating]) -> float:
-    """Return the average precision of ``scores`` (time,), NaN ranking last, over the labeled frames.
-
-    The step-wise sum of precision over the steps of recall, tied scores forming one step; it equals the mean, over the
-    frames of the behavior, of the precision at that frame's own score. NaN without the behavior.
-
-    References
-    ----------
-    Interpolation-free definition as in scikit-learn's ``average_precision_score``.
-
-    Examples
-    --------
-    >>> round(average_precision(np.array([1, 0, 1]), np.array([0.9, 0.8, 0.7])), 4)
-    0.8333
-    """
-    positive, negative, n_pos, n = _ranked(states, scores)
-    if n_pos == 0:
-        return math.nan
-    # Frames ranked at or above each scored frame of the behavior, of either class.
-    found, false = _at_or_above(positive, positive), _at_or_above(negative, positive)
-    ranked_last = (n_pos - positive.size) * n_pos / n
-    return float((np.sum(found / (found + false)) + ranked_last) / n_pos)
-
-
-def best_f1_threshold(states: NDArray[np.int8], scores: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the threshold with the best F1 of ``scores >= threshold`` over the labeled frames, and that F1.
-
-    Exact: the best threshold is always the score of a frame of the behavior, and all of them are tried. Frames with a
-    NaN score are abstained, hence missed. Of equally good thresholds, the highest. Without a scored frame of the
-    behavior the threshold is NaN, which no score reaches.
-
-    Examples
-    --------
-    >>> best_f1_threshold(np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1]))
-    (0.7, 0.8)
-    """
-    positive, negative, n_pos, _ = _ranked(states, scores)
-    if positive.size == 0:
-        return math.nan, 0.0 if n_pos else math.nan
-    found, false = _at_or_above(positive, positive), _at_or_above(negative, positive)
-    f1 = f1_from_counts(found, false, n_pos - found)
-    best = f1.size - 1 - int(np.argmax(f1[::-1]))
-    return float(positive[best]), float(f1[best])
 
 
 def as_json(table: ScoreTable, *, seed: int) -> dict[str, dict[str, dict[str, float | int | None]]]:
@@ -329,16 +296,3 @@ def as_json(table: ScoreTable, *, seed: int) -> dict[str, dict[str, dict[str, fl
 
 def _plain(value: Any) -> float | int | None:
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _ranked(
-    states: NDArray[np.int8], scores: NDArray[np.floating]
-) -> tuple[NDArray[np.floating], NDArray[np.floating], int, int]:
-    """Return ascending scores of frames with and without the behavior, NaN left out; and n_pos and n, NaN included."""
-    positive, negative = scores[states == PRESENT], scores[states == ABSENT]
-    n_pos, n = positive.size, positive.size + negative.size
-    return np.sort(positive[~np.isnan(positive)]), np.sort(negative[~np.isnan(negative)]), n_pos, n
-
-
-def _at_or_above(ascending: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.int64]:
-    return ascending.size - np.searchsorted(ascending, thresholds, side="left")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.semantics import Memo, Prediction, predict
-from nsp_core.evaluate.frames import FrameScores, score_frames
+from nsp_core.evaluate.frames import FrameScores, score_frames, weights_or_ones
 from nsp_core.sequences import LabeledSequence, batches_of_one_length
 
 __all__ = ["ProgramScorer", "predict_sequences", "score_program"]
@@ -77,10 +77,14 @@ def score_program(program: Condition, sequences: Sequence[LabeledSequence]) -> F
 
 
 def _score(predictions: Sequence[Prediction], sequences: Sequence[LabeledSequence]) -> FrameScores:
+    weights = None
+    if any(sequence.weights is not None for sequence in sequences):
+        weights = np.concatenate([weights_or_ones(one.weights, one.states.size) for one in sequences])
     return score_frames(
         np.concatenate([sequence.states for sequence in sequences]),
         np.concatenate([prediction.states for prediction in predictions]),
         np.concatenate([prediction.probability for prediction in predictions]),
+        weights,
     )
 
 

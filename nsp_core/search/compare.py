@@ -18,13 +18,14 @@ from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.text import format_program
 from nsp_core.evaluate.baselines import BaselineName, FittedBaseline, Table, fit_baselines
 from nsp_core.evaluate.bootstrap import scores_with_intervals
-from nsp_core.evaluate.frames import FramePredictions, FrameScores, best_f1_threshold
+from nsp_core.evaluate.frames import FramePredictions, FrameScores
+from nsp_core.evaluate.ranking import best_f1_threshold
 from nsp_core.labels import UNLABELED
 from nsp_core.search.assess import predict_sequences
 from nsp_core.search.columns import Column, columns_for
 from nsp_core.search.development import development_folds
 from nsp_core.search.rows import MAX_TRAINING_ROWS, gather_rows
-from nsp_core.sequences import LabeledSequence
+from nsp_core.sequences import IN_NO_FOLD, LabeledSequence
 
 __all__ = ["Splits", "baseline_predictions", "baseline_scores", "program_predictions", "program_scores"]
 
@@ -60,7 +61,9 @@ def baseline_scores(
 def program_predictions(program: Condition, sequences: Sequence[LabeledSequence]) -> list[FramePredictions]:
     """Return what the printed program says of every labeled sequence."""
     return [
-        FramePredictions(sequence.recording, sequence.states, prediction.states, prediction.probability)
+        FramePredictions(
+            sequence.recording, sequence.gold_states, prediction.states, prediction.probability, sequence.weights
+        )
         for sequence, prediction in zip(sequences, predict_sequences(program, sequences), strict=True)
     ]
 
@@ -92,18 +95,18 @@ def baseline_predictions(
     )
     fold = _fold_of_rows(development)
     held_out = _held_out(table, fold, fitted, seed)
-    fitted = {name: _with_cut(one, table.states, held_out[name][1]) for name, one in fitted.items()}
+    judged = np.where((fold >= 0) & _gold(development), table.states, np.int8(UNLABELED))
+    fitted = {name: _with_cut(one, table, judged, held_out[name][1]) for name, one in fitted.items()}
     predictions: dict[str, dict[str, list[FramePredictions]]] = {}
     for name, baseline in fitted.items():
         decided, score = held_out[name]
         if name in _CUT_IS_CHOSEN:
             decided = _decided(score, baseline.threshold)
-        states = np.where(fold >= 0, table.states, np.int8(UNLABELED))
-        predictions[name] = {"validation": _by_sequence(development, states, decided, score)}
+        predictions[name] = {"validation": _by_sequence(development, table, judged, decided, score)}
     for split, sequences in others.items():
         table = _table(sequences, columns)
         for name, baseline in fitted.items():
-            predictions[name][split] = _by_sequence(sequences, table.states, *baseline.predict(table.columns))
+            predictions[name][split] = _by_sequence(sequences, table, table.states, *baseline.predict(table.columns))
     return predictions
 
 
@@ -116,17 +119,23 @@ def _held_out(
     }
     for left_out in range(int(fold.max()) + 1):
         held = fold == left_out
-        fitted = fit_baselines(_thinned(table, (fold >= 0) & ~held, MAX_FOLD_ROWS), None, seed=seed, choose_cuts=False)
+        if not held.any():
+            continue
+        kept = (fold != IN_NO_FOLD) & ~held
+        fitted = fit_baselines(_thinned(table, kept, MAX_FOLD_ROWS), None, seed=seed, choose_cuts=False)
         for name, baseline in fitted.items():
             parts[name][0][held], parts[name][1][held] = baseline.predict(table.columns[held])
     return parts
 
 
-def _with_cut(baseline: FittedBaseline, states: NDArray[np.int8], held_out: NDArray[np.float32]) -> FittedBaseline:
+def _with_cut(
+    baseline: FittedBaseline, table: Table, judged: NDArray[np.int8], held_out: NDArray[np.float32]
+) -> FittedBaseline:
     if baseline.name not in _CUT_IS_CHOSEN:
         return baseline
-    judged = ~np.isnan(held_out)
-    cut, _ = best_f1_threshold(states[judged], held_out[judged])
+    known = ~np.isnan(held_out)
+    weights = None if table.weights is None else table.weights[known]
+    cut, _ = best_f1_threshold(judged[known], held_out[known], weights)
     return replace(baseline, threshold=cut)
 
 
@@ -136,12 +145,14 @@ def _decided(score: NDArray[np.float32], cut: float) -> NDArray[np.int8]:
 
 def _by_sequence(
     sequences: Sequence[LabeledSequence],
+    table: Table,
     states: NDArray[np.int8],
     decided: NDArray[np.int8],
     score: NDArray[np.float32],
 ) -> list[FramePredictions]:
     starts = np.cumsum([int((sequence.states != UNLABELED).sum()) for sequence in sequences])[:-1]
-    parts = zip(sequences, *(np.split(part, starts) for part in (states, decided, score)), strict=True)
+    columns = (states, decided, score) if table.weights is None else (states, decided, score, table.weights)
+    parts = zip(sequences, *(np.split(part, starts) for part in columns), strict=True)
     return [FramePredictions(sequence.recording, *own) for sequence, *own in parts]
 
 
@@ -154,7 +165,9 @@ def _table(sequences: Sequence[LabeledSequence], columns: Sequence[Column]) -> T
     """Return all labeled frames of ``sequences``: thousands of short ones are predicted in one go."""
     labeled = [np.flatnonzero(sequence.states != UNLABELED) for sequence in sequences]
     rows = gather_rows(sequences, columns, [(at, np.ones(at.size)) for at in labeled])
-    return Table(rows.values, rows.states, tuple(format_program(column.number) for column in columns))
+    weighted = any(sequence.weights is not None for sequence in sequences)
+    names = tuple(format_program(column.number) for column in columns)
+    return Table(rows.values, rows.states, names, rows.frames.astype(np.float32) if weighted else None)
 
 
 def _fold_of_rows(development: Sequence[LabeledSequence]) -> NDArray[np.int8]:
@@ -162,8 +175,12 @@ def _fold_of_rows(development: Sequence[LabeledSequence]) -> NDArray[np.int8]:
     return np.concatenate([own[one.states != UNLABELED] for one, own in zip(development, folds, strict=True)])
 
 
+def _gold(development: Sequence[LabeledSequence]) -> NDArray[np.bool_]:
+    """Return which labeled frames (row,) a person labeled."""
+    return np.concatenate([one.gold_states[one.states != UNLABELED] != UNLABELED for one in development])
+
+
 def _thinned(table: Table, kept: NDArray[np.bool_], max_rows: int) -> Table:
     """Return every k-th of the rows that ``kept`` marks: neighboring frames say the same."""
     rows = np.flatnonzero(kept)
-    rows = rows[:: max(1, -(-rows.size // max_rows))]
-    return Table(table.columns[rows], table.states[rows], table.column_names)
+    return table.of(rows[:: max(1, -(-rows.size // max_rows))])

@@ -24,6 +24,7 @@ from nsp_core.search.fit import fit_chains
 from nsp_core.search.losses import LossName
 from nsp_core.search.operating import chain_decision, chain_degree, move_to_best_f1
 from nsp_core.search.rows import Rows
+from nsp_core.sequences import IN_NO_FOLD
 
 __all__ = ["FoldFit", "HeldOutScore", "ScoredChain", "fit_folds", "score_chains"]
 
@@ -74,7 +75,7 @@ def fit_folds(chains: Sequence[Chain], development: Development, *, n_steps: int
     narrow = [_renumbered(chain, place) for chain in chains]
     wide = {index: column for column, index in place.items()}
     for fold in range(development.n_folds):
-        kept = rows.of((development.fold_of_row != fold) & (development.fold_of_row >= 0))
+        kept = rows.of((development.fold_of_row != fold) & (development.fold_of_row != IN_NO_FOLD))
         sampled = kept.sample(N_LARGE, rng.stream(development.seed, "search", "fold", str(fold)))
         fitting = make_fitting_rows(sampled, swapped, scaling, development.device)
         fitted = fit_chains(narrow, fitting, n_steps=n_steps, loss=loss)
@@ -100,6 +101,8 @@ def score_chains(
             decided[index, held] = chain_decision(own, scaling, swapped, held_rows)
             degree[index, held] = chain_degree(own, scaling, swapped, held_rows)
     judged = development.fold_of_row >= 0
+    if development.rows.weak is not None:
+        judged &= ~development.rows.weak
     present, frames = development.rows.states[judged] == 1, development.rows.frames[judged]
     return [
         ScoredChain(chain, _held_out_score(yes[judged], soft[judged], present, frames))

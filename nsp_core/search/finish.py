@@ -150,7 +150,7 @@ def _judged(
 ) -> tuple[FrameScores, list[FramePredictions]]:
     """Return scores and predictions of each fold's program on the frames of that fold."""
     predictions = [
-        FramePredictions(sequence.recording, sequence.states, predicted.states, predicted.probability)
+        FramePredictions(sequence.recording, sequence.states, predicted.states, predicted.probability, sequence.weights)
         for program, scorer in zip(programs, on_fold, strict=True)
         for sequence, predicted in zip(scorer.sequences, scorer.predict(shape.of(program)), strict=True)
     ]

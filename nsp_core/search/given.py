@@ -24,7 +24,7 @@ from nsp_core.search.assess import ProgramScorer, predict_sequences
 from nsp_core.search.compare import Splits, program_scores
 from nsp_core.search.development import development_folds
 from nsp_core.search.tune import TuningProgress, tune_constants
-from nsp_core.sequences import LabeledSequence
+from nsp_core.sequences import IN_NO_FOLD, LabeledSequence
 
 __all__ = ["FitProgress", "GivenProgram", "fit_given", "judge_given"]
 
@@ -151,9 +151,11 @@ def _held_out(
         for index, (own, prediction) in enumerate(zip(folds, predicted[program], strict=True)):
             states[index] = np.where(own == fold, prediction.states, states[index])
             probability[index] = np.where(own == fold, prediction.probability, probability[index])
-    judged = [np.where(own >= 0, one.states, np.int8(UNLABELED)) for one, own in zip(development, folds, strict=True)]
+    judged = [
+        np.where(own >= 0, one.gold_states, np.int8(UNLABELED)) for one, own in zip(development, folds, strict=True)
+    ]
     return [
-        FramePredictions(one.recording, judged[index], states[index], probability[index])
+        FramePredictions(one.recording, judged[index], states[index], probability[index], one.weights)
         for index, one in enumerate(development)
     ]
 
@@ -162,7 +164,7 @@ def _without_fold(development: Sequence[LabeledSequence], folds: Folds, fold: in
     """Return the sequences with the labels outside ``fold``."""
     kept = []
     for one, own in zip(development, folds, strict=True):
-        states = np.where((own >= 0) & (own != fold), one.states, np.int8(UNLABELED))
+        states = np.where((own != IN_NO_FOLD) & (own != fold), one.states, np.int8(UNLABELED))
         if (states != UNLABELED).any():
             kept.append(replace(one, states=states))
     return kept

@@ -6,7 +6,7 @@ On many frames, a sample of blocks tells which candidates are worth a look at al
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def sampled_blocks(sequences: Sequence[LabeledSequence]) -> Sequence[LabeledSequ
     if every < 2:
         return sequences
     blocks = [
-        replace(sequence, values=sequence.values[start:stop], states=sequence.states[start:stop])
+        sequence.between(start, stop)
         for sequence in sequences
         for start, stop in _starts_and_stops(len(sequence.states))
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ class Rows:
         Shape (row,), int64: frame of the sequence that the row is.
     frames
         Shape (row,): how many labeled frames the row stands for.
+    weak
+        Shape (row,): True where no person gave the label, and nothing is judged by it; None: nowhere.
     """
 
     values: NDArray[np.float32]
@@ -46,18 +48,24 @@ class Rows:
     sequences: NDArray[np.int64]
     at: NDArray[np.int64]
     frames: NDArray[np.float64]
+    weak: NDArray[np.bool_] | None = None
 
     def of(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Return the rows that ``chosen`` marks or counts, in its order."""
         return Rows(
-            self.values[chosen], self.states[chosen], self.sequences[chosen], self.at[chosen], self.frames[chosen]
+            self.values[chosen],
+            self.states[chosen],
+            self.sequences[chosen],
+            self.at[chosen],
+            self.frames[chosen],
+            None if self.weak is None else self.weak[chosen],
         )
 
     def sample(self, n_rows: int, generator: np.random.Generator) -> Rows:
         """Return about ``n_rows`` of the rows, of every bout at least one, standing for as many frames as all do."""
         chosen, stands_for = sample_by_bout(self.states, self.sequences, n_rows, generator)
         sampled = self.of(chosen)
-        return Rows(sampled.values, sampled.states, sampled.sequences, sampled.at, sampled.frames * stands_for)
+        return replace(sampled, frames=sampled.frames * stands_for)
 
 
 def choose_rows(
@@ -104,8 +112,13 @@ def gather_rows(
         np.concatenate([sequence.states[at] for sequence, (at, _) in zip(sequences, chosen, strict=True)]),
         np.repeat(np.arange(len(sequences)), lengths),
         np.concatenate([at for at, _ in chosen]),
-        np.concatenate([frames for _, frames in chosen]),
+        np.concatenate([_weighted(one, at, frames) for one, (at, frames) in zip(sequences, chosen, strict=True)]),
+        np.concatenate([one.gold_states[at] == UNLABELED for one, (at, _) in zip(sequences, chosen, strict=True)]),
     )
+
+
+def _weighted(sequence: LabeledSequence, at: NDArray[np.int64], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    return frames if sequence.weights is None else frames * sequence.weights[at]
 
 
 def _table(

@@ -14,16 +14,8 @@ from hypothesis.extra import numpy as npst
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
 
 from nsp_core.errors import LabelError
-from nsp_core.evaluate.frames import (
-    FrameCounts,
-    FramePredictions,
-    as_json,
-    average_precision,
-    best_f1_threshold,
-    count_frames,
-    pooled_scores,
-    score_frames,
-)
+from nsp_core.evaluate.frames import FrameCounts, FramePredictions, as_json, count_frames, pooled_scores, score_frames
+from nsp_core.evaluate.ranking import average_precision, best_f1_threshold
 
 UNTIMED = settings(deadline=None)  # a busy machine is no failure
 
@@ -216,7 +208,7 @@ def test_the_table_is_plain_json_without_nan():
 
 
 def test_series_of_different_lengths_are_refused():
-    with pytest.raises(LabelError, match=r"found states \(3,\), decisions \(2,\).*expected three series"):
+    with pytest.raises(LabelError, match=r"found states \(3,\), decisions \(2,\).*expected series"):
         score_frames(np.zeros(3, dtype=np.int8), np.zeros(2, dtype=np.int8), np.zeros(3))
 
 
