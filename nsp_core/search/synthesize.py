@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
@@ -17,12 +18,29 @@ from nsp_core.search.result import Candidate, SynthesisResult, choose, near_ties
 from nsp_core.search.state import Checkpoint, NoCheckpoint, SearchState, state_from_plain, state_to_plain
 from nsp_core.sequences import LabeledSequence
 
-__all__ = ["MAX_COMPLEXITY", "SearchMethod", "synthesize_sequences"]
+__all__ = ["MAX_COMPLEXITY", "Explored", "SearchMethod", "explore_chains", "synthesize_sequences"]
 
 SearchMethod = Literal["beam"]
 
 MAX_COMPLEXITY = 20
 COST_OF_CLAUSE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """Where a search ends: its state, what it learned from, and how.
+
+    Attributes
+    ----------
+    state
+        Its finalists are the survivors of all lengths, with the scores of their like on rows they were not fitted on.
+    development, settings
+        What they were fitted to, and how.
+    """
+
+    state: SearchState
+    development: Development
+    settings: BeamSettings
 
 
 def synthesize_sequences(
@@ -79,19 +97,22 @@ def synthesize_sequences(
         If ``search`` or ``loss`` is unknown, ``max_complexity`` admits no program, or a program to start from is no
         chain of thresholds on what the search compares.
     """
-    _require_known(search=(search, get_args(SearchMethod)), loss=(loss, get_args(LossName)))
-    begin = 0.0 if clock is None else clock()
-    prepared = prepare_development(development, seed=seed, device=device)
-    settings = BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width, loss=loss)
-    chains = [chain_of(program, prepared.scaling, prepared.columns) for program in start]
-    step = partial(
-        deepen, development=prepared, settings=settings, budget=budget or Budget(), start=chains, report=report
+    _require_known(search=(search, get_args(SearchMethod)))
+    explored = explore_chains(
+        development,
+        seed=seed,
+        budget=budget,
+        max_complexity=max_complexity,
+        width=width,
+        loss=loss,
+        device=device,
+        start=start,
+        checkpoint=checkpoint,
+        clock=clock,
+        report=report,
     )
-    elapsed = None if clock is None else lambda: clock() - begin
-    state = _searched(
-        first_state(prepared, None if clock is None else 0.0), step, checkpoint or NoCheckpoint(), elapsed
-    )
-    candidates = _finished(state, prepared, settings, max_complexity, report)
+    state = explored.state
+    candidates = _finished(explored, max_complexity, report)
     if not candidates:
         raise ProgramError(
             found=f"max_complexity = {max_complexity}",
@@ -111,6 +132,39 @@ def synthesize_sequences(
         n_candidates=state.n_candidates,
         trace=state.trace,
     )
+
+
+def explore_chains(
+    development: Sequence[LabeledSequence],
+    *,
+    seed: int,
+    budget: Budget | None = None,
+    max_complexity: int = MAX_COMPLEXITY,
+    width: int = BEAM_WIDTH,
+    loss: LossName = "balanced",
+    device: str = "cpu",
+    start: Sequence[Condition] = (),
+    checkpoint: Checkpoint | None = None,
+    clock: Callable[[], float] | None = None,
+    report: Callable[[SearchProgress], None] = lambda progress: None,
+) -> Explored:
+    """Return where a search ends before programs are finished: chains with held-out scores, and what they saw.
+
+    Parameters and Raises as in :func:`synthesize_sequences`.
+    """
+    _require_known(loss=(loss, get_args(LossName)))
+    begin = 0.0 if clock is None else clock()
+    prepared = prepare_development(development, seed=seed, device=device)
+    settings = BeamSettings(n_clauses=max(1, max_complexity // COST_OF_CLAUSE), width=width, loss=loss)
+    chains = [chain_of(program, prepared.scaling, prepared.columns) for program in start]
+    step = partial(
+        deepen, development=prepared, settings=settings, budget=budget or Budget(), start=chains, report=report
+    )
+    elapsed = None if clock is None else lambda: clock() - begin
+    state = _searched(
+        first_state(prepared, None if clock is None else 0.0), step, checkpoint or NoCheckpoint(), elapsed
+    )
+    return Explored(state, prepared, settings)
 
 
 def _require_known(**choices: tuple[str, tuple[str, ...]]) -> None:
@@ -143,13 +197,8 @@ def _searched(
     return state
 
 
-def _finished(
-    state: SearchState,
-    development: Development,
-    settings: BeamSettings,
-    max_complexity: int,
-    report: Callable[[SearchProgress], None],
-) -> list[Candidate]:
+def _finished(explored: Explored, max_complexity: int, report: Callable[[SearchProgress], None]) -> list[Candidate]:
+    state, settings = explored.state, explored.settings
     best = state.trace[-1] if state.trace else None
 
     def refined(done: int, total: int) -> None:
@@ -158,7 +207,7 @@ def _finished(
 
     return finish_chains(
         [one.chain for one in most_promising(state.finalists)],
-        development,
+        explored.development,
         max_complexity=max_complexity,
         n_steps=settings.n_polish_steps,
         loss=settings.loss,
