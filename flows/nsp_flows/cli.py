@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsp_flows.agreement_command import agreement
+
 if TYPE_CHECKING:
     from nsp_core.study import Study
     from nsp_flows.outcome import RunOutcome
@@ -227,6 +229,9 @@ def convert(
             unscored_stream=unscored_stream,
         )
     print_conversion(conversion, Console())
+
+
+app.command()(agreement)
 
 
 @app.command()
