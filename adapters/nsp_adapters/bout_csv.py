@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
 import math
 import re
 from collections import Counter
@@ -31,11 +30,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nsp_adapters.annotations.delimited import csv_text
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, frame_at
 from nsp_adapters.atomic import atomic_write_text
-from nsp_core.errors import AmbiguousError, FormatError, LabelError, MissingFileError
+from nsp_adapters.input_file import require_file
+from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import Behavior, Bout, RecordingLabels
 
-__all__ = ["read_bout_csv", "write_bout_csv"]
+__all__ = ["import_bout_csv", "read_bout_csv", "write_bout_csv"]
 
 COLUMNS = ("recording", "individual", "target", "behavior", "start_frame", "stop_frame", "annotator")
 FRAME_COLUMNS = ("start_frame", "stop_frame")
@@ -102,6 +104,28 @@ def read_bout_csv(
     AmbiguousError
         If several annotators labeled the recording and none is chosen.
     """
+    return import_bout_csv(
+        path,
+        recording=recording,
+        annotator=annotator,
+        fps=fps,
+        behaviors=behaviors,
+        observed=observed,
+        n_frames=n_frames,
+    ).labels[0]
+
+
+def import_bout_csv(
+    path: Path,
+    *,
+    recording: str,
+    annotator: str = UNKNOWN_ANNOTATOR,
+    fps: float | None,
+    behaviors: Sequence[Behavior],
+    observed: Sequence[tuple[int, int]] | Literal["all", "labeled-span"],
+    n_frames: int | None,
+) -> ImportedAnnotations:
+    """Return what :func:`read_bout_csv` does, which see, and what was assumed about rows and observed spans."""
     columns, rows = _read_rows(path)
     interval = _interval_columns(path, columns)
     if fps is None and interval == SECOND_COLUMNS:
@@ -119,34 +143,38 @@ def read_bout_csv(
     bouts = [_bout(path, row, interval, fps) for row in chosen]
     spans = _observed_spans(path, observed, n_frames, bouts)
     kept = tuple(bout for bout in bouts if bout.behavior in wanted)
-    return RecordingLabels(recording, annotator, kept, dict.fromkeys(wanted, spans))
+    labels = RecordingLabels(recording, annotator, kept, dict.fromkeys(wanted, spans))
+    told = [] if "recording" in columns else [f"no column recording: every row was taken for {recording!r}"]
+    n_unsigned = sum(not row["annotator"] for row in chosen)
+    if n_unsigned and any(row["annotator"] for row in rows):
+        told.append(f"{n_unsigned} rows that name no annotator were taken for those of {annotator!r}")
+    if observed == "labeled-span":
+        told.append(_about_labeled_span(recording, wanted, spans))
+    return ImportedAnnotations((labels,), tuple(f"{path.name}: {sentence}" for sentence in told))
 
 
-def write_bout_csv(path: Path, labels: RecordingLabels) -> None:
+def write_bout_csv(path: Path, labels: RecordingLabels | Sequence[RecordingLabels]) -> None:
     """Write the bouts of ``labels``, all or nothing, so that :func:`read_bout_csv` returns the same bouts in order.
 
-    The observed spans are not part of the format: keep them in the study file. Blanks around a name are lost.
+    Several recordings and annotators follow each other. The observed spans are not part of the format: keep them in the
+    study file. Blanks around a name are lost.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for bout in labels.bouts:
-        participants = (bout.individual, bout.target)
-        interval = (bout.start_frame, bout.stop_frame)
-        writer.writerow([labels.recording, *participants, bout.behavior, *interval, labels.annotator])
-    atomic_write_text(path, text.getvalue())
+    every = (labels,) if isinstance(labels, RecordingLabels) else labels
+    rows = [
+        (one.recording, bout.individual, bout.target, bout.behavior, bout.start_frame, bout.stop_frame, one.annotator)
+        for one in every
+        for bout in one.bouts
+    ]
+    atomic_write_text(path, csv_text([COLUMNS, *rows]))
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
-    if not path.is_file():
-        raise MissingFileError(
-            found="no such file", expected="a bout csv", where=str(path), remedy="check the path in the study file"
-        )
+    require_file(path, "a bout csv")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -262,16 +290,16 @@ def _bout(path: Path, row: _Row, interval: tuple[str, str], fps: float | None) -
 def _frame(path: Path, row: _Row, column: str, fps: float | None) -> int:
     cell = row[column]
     if column in FRAME_COLUMNS or fps is None:
-        if not re.fullmatch("[0-9]+", cell):
-            raise _row_error(path, row.line, f"{column} {cell!r}", "a whole number, 0 or more")
+        if not re.fullmatch("[0-9]{1,15}", cell) or int(cell) > MAX_FRAMES:
+            raise _row_error(path, row.line, f"{column} {cell[:20]!r}", f"a whole number from 0 to {MAX_FRAMES}")
         return int(cell)
     try:
         seconds = float(cell)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise _row_error(path, row.line, f"{column} {cell!r}", "a time in seconds, 0 or more")
-    return round(seconds * fps)
+    if not 0 <= seconds * fps <= MAX_FRAMES:
+        raise _row_error(path, row.line, f"{column} {cell[:20]!r}", "a time in seconds, 0 or more")
+    return frame_at(seconds, fps)
 
 
 def _row_error(path: Path, line: int, found: str, expected: str) -> FormatError:
@@ -300,3 +328,14 @@ def _observed_spans(
             remedy="state what the annotator watched: unlabeled is not absent, and the csv lists only what was seen",
         )
     return tuple(stated)
+
+
+def _about_labeled_span(recording: str, behaviors: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
+    names = ", ".join(behaviors)
+    if not spans:
+        return f"no bout in {recording!r}, so that no frame of it is labeled"
+    ((start, stop),) = spans
+    return (
+        f"{names} looked for in every frame of [{start}, {stop}), from the first bout listed to the end of the last, "
+        "because the csv does not say where anybody looked and no observed span is stated"
+    )

@@ -47,11 +47,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nsp_adapters.annotations.imported import ImportedAnnotations
+from nsp_adapters.annotations.spans import ends_early
+from nsp_adapters.input_file import require_file
 from nsp_core.bouts import bouts_from_frames, frames_from_bouts
-from nsp_core.errors import FormatError, LabelError, MissingFileError
+from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import Behavior, Bout, RecordingLabels
 
-__all__ = ["read_caltech"]
+__all__ = ["import_caltech", "read_caltech"]
 
 TITLE = "Caltech Behavior Annotator - Annotation File"
 COLUMNS = ("start", "end", "type")
@@ -121,6 +124,35 @@ def read_caltech(
         If a stream is not there, or a behavior or unscored type is neither configured nor in its stream, or a behavior
         stands only in another stream that has no type in common with this one but the first configured.
     """
+    return import_caltech(
+        path,
+        recording=recording,
+        annotator=annotator,
+        stream=stream,
+        behaviors=behaviors,
+        unscored=unscored,
+        unscored_stream=unscored_stream,
+    ).labels[0]
+
+
+def import_caltech(
+    path: Path,
+    *,
+    recording: str,
+    annotator: str = "unknown",
+    stream: str = "S1",
+    behaviors: Sequence[Behavior],
+    unscored: Sequence[str] = (),
+    unscored_stream: str | None = None,
+    n_frames: int | None = None,
+) -> ImportedAnnotations:
+    """Return what :func:`read_caltech` does, which see, and what was assumed in reading a stream as these behaviors.
+
+    Parameters
+    ----------
+    n_frames
+        Length of the recording where known, for the sentence about an end that the stream does not cover.
+    """
     annotation = _parse(path, _read_lines(path))
     rows = _rows_of(path, annotation, stream)
     scored_by = stream if unscored_stream is None else unscored_stream
@@ -133,19 +165,17 @@ def read_caltech(
         if scored_by == stream:
             _require_scored(path, stream, behavior.name, unscored)
     spans = _observed_spans(rows, [row for row in scored_rows if row.type in unscored])
-    wanted = {behavior.name for behavior in behaviors}
+    wanted = {behavior.name: None for behavior in behaviors}
     bouts = tuple(Bout(row.type, row.start, row.stop) for row in rows if row.type in wanted)
-    return RecordingLabels(recording, annotator, bouts, {behavior.name: spans for behavior in behaviors})
+    labels = RecordingLabels(recording, annotator, bouts, dict.fromkeys(wanted, spans))
+    left_out = unscored if scored_by == stream else ()
+    told = _assumed(stream, rows, list(wanted), left_out)
+    told += ends_early(f"labels of stream {stream} end", rows[-1].stop, n_frames)
+    return ImportedAnnotations((labels,), tuple(f"{path.name}: {sentence}" for sentence in told))
 
 
 def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise MissingFileError(
-            found="no such file",
-            expected="a Caltech Behavior Annotator text file",
-            where=str(path),
-            remedy="check the path in the study file",
-        )
+    require_file(path, "a Caltech Behavior Annotator text file")
     # The format states no encoding; a name with a replaced character matches no behavior and is refused as such.
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     title = lines[0].strip() if lines else ""
@@ -286,3 +316,20 @@ def _observed_spans(rows: Sequence[_Row], unscored_rows: Sequence[_Row]) -> tupl
         for part in (rows, unscored_rows)
     )
     return tuple((int(start), int(stop)) for start, stop in bouts_from_frames(covered & ~unscored))
+
+
+def _assumed(stream: str, rows: Sequence[_Row], wanted: Sequence[str], left_out: Sequence[str]) -> list[str]:
+    """Return which types were taken for "none of these", and which behaviors for looked for and never seen."""
+    occurring = dict.fromkeys(row.type for row in rows)
+    others = [name for name in occurring if name not in wanted and name not in left_out]
+    never = [name for name in wanted if name not in occurring]
+    told = []
+    if others and wanted:
+        told.append(
+            f"in stream {stream}, frames of {', '.join(others)} were taken as frames without {', '.join(wanted)}"
+        )
+    if never:
+        told.append(
+            f"{', '.join(never)} in no row of stream {stream}: looked for wherever it was scored, and never seen"
+        )
+    return told

@@ -10,13 +10,14 @@ import pandas as pd
 import xarray as xr
 
 from nsp_adapters.manifest import path_sha256
+from nsp_adapters.pose_import import BY_CONTENT
 from nsp_adapters.recordings import PreparedRecording, features_of_file, open_features, refer_features
 from nsp_adapters.tables import assemble, find_part, write_part
 from nsp_core.ethogram.predict import predict_tables
 from nsp_core.ethogram.tables import concat_bouts
 from nsp_core.program import ProgramArtifact
 from nsp_core.provenance import CORE_VERSION, digest
-from nsp_core.study import RecordingEntry
+from nsp_core.study import PoseSettings, RecordingEntry
 
 __all__ = ["EthogramTables", "assemble_tables", "infer_file", "infer_recording"]
 
@@ -50,8 +51,8 @@ def infer_recording(programs: Sequence[ProgramArtifact], recording: PreparedReco
     return _write(programs, [features] * len(programs), recording.entry.name, key, out)
 
 
-def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Path:
-    """Return the part with what ``program`` says of a pose file that belongs to no study.
+def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path, settings: PoseSettings = BY_CONTENT) -> Path:
+    """Return the part with what ``program`` says of a pose file that belongs to no study, read as ``settings`` say.
 
     Only the features the program names are computed.
 
@@ -60,7 +61,7 @@ def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Pa
     NspError
         If the file cannot be read, lacks what the program needs, or has no scale where the program is in millimeters.
     """
-    how = [entry.fps, entry.scale_mm_per_px, entry.name, entry.arena]
+    how = [entry.fps, entry.scale_mm_per_px, entry.name, entry.arena, settings]
     key = digest(CORE_VERSION, program.program_id, path_sha256(Path(entry.pose_path)), how)
     part = find_part(out, entry.name, key)
     if part is not None:
@@ -72,6 +73,7 @@ def infer_file(program: ProgramArtifact, entry: RecordingEntry, out: Path) -> Pa
         length_unit=program.length_reference,
         names=program.features,
         n_animals=1 if program.behavior.kind == "solitary" else 2,
+        settings=settings,
     )
     return _write([program], [features], entry.name, key, out)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from nsp_adapters.annotations.detect import detect_annotation_format, read_annotation_file
 from nsp_adapters.annotations.imported import ImportedAnnotations
-from nsp_adapters.bout_csv import NEAR_MISS, UNKNOWN_ANNOTATOR, read_bout_csv
-from nsp_adapters.caltech import read_caltech
+from nsp_adapters.bout_csv import NEAR_MISS, UNKNOWN_ANNOTATOR, import_bout_csv
+from nsp_adapters.caltech import import_caltech
 from nsp_core.errors import AmbiguousError, LabelError
 from nsp_core.labels import RecordingLabels
 from nsp_core.study import LabelSettings, Observed, RecordingEntry, Study
@@ -92,7 +92,7 @@ def _imported(
     spans = [(round(start * entry.fps), round(stop * entry.fps)) for start, stop in _spans(observed)]
     if chosen == "bout-csv":
         # The csv says nowhere what was looked at: the study does.
-        labels = read_bout_csv(
+        return import_bout_csv(
             path,
             recording=entry.name,
             annotator=settings.annotator,
@@ -101,9 +101,8 @@ def _imported(
             observed=observed if isinstance(observed, str) else spans,
             n_frames=n_frames,
         )
-        return ImportedAnnotations((labels,))
     if chosen == "caltech" and settings.stream is not None:
-        labels = read_caltech(
+        imported = import_caltech(
             path,
             recording=entry.name,
             annotator=settings.annotator,
@@ -111,8 +110,8 @@ def _imported(
             behaviors=study.behaviors,
             unscored=settings.unscored,
             unscored_stream=settings.unscored_stream,
+            n_frames=n_frames,
         )
-        imported = ImportedAnnotations((labels,))
     else:
         read = read_annotation_file(
             path,

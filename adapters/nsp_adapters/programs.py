@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from nsp_adapters.atomic import atomic_write_text
-from nsp_core.errors import MissingFileError, ProgramError
+from nsp_adapters.input_file import require_file
+from nsp_core.errors import ProgramError
 from nsp_core.program import ProgramArtifact, from_json, to_json
 
 __all__ = ["read_program", "write_program"]
@@ -34,16 +35,10 @@ def read_program(path: Path) -> ProgramArtifact:
     ProgramError
         If it is no JSON, or no program of this version.
     """
-    if not path.is_file():
-        raise MissingFileError(
-            found="no such file",
-            expected="a program file (.json)",
-            where=str(path),
-            remedy="run a study first, or correct the path",
-        )
+    require_file(path, "a program file (.json)", "run a study first, or correct the path")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ProgramError(
             found=f"no JSON ({error})",
             expected="a program file as this software writes it",

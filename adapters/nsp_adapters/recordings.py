@@ -13,7 +13,7 @@ import xarray as xr
 
 from nsp_adapters.label_import import import_labels, read_labels, require_known_individuals
 from nsp_adapters.manifest import path_sha256
-from nsp_adapters.pose_import import read_poses, tracked_poses, video_identity
+from nsp_adapters.pose_import import BY_CONTENT, read_poses, tracked_poses, video_identity
 from nsp_adapters.store import RecordingStore
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import FeatureError, MissingFileError
@@ -24,7 +24,7 @@ from nsp_core.labels import Behavior, frame_states
 from nsp_core.provenance import CORE_VERSION, digest
 from nsp_core.sequences import LabeledSequence, as_sequences
 from nsp_core.storage import StoredGroup
-from nsp_core.study import RecordingEntry, Study
+from nsp_core.study import PoseSettings, RecordingEntry, Study
 
 __all__ = [
     "PreparedRecording",
@@ -128,9 +128,10 @@ def features_of_file(
     length_unit: LengthUnit,
     names: Sequence[str],
     n_animals: int,
+    settings: PoseSettings = BY_CONTENT,
 ) -> xr.Dataset:
     """Return only the features called ``names`` of a recording that is in no store."""
-    poses = read_poses(entry, cleaning, n_animals=n_animals, roles=roles)
+    poses = read_poses(entry, cleaning, n_animals=n_animals, roles=roles, settings=settings)
     return compute_features(poses, roles, names, length_unit=length_unit, arena=entry.arena)
 
 

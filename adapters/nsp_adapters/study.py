@@ -24,7 +24,8 @@ from pathlib import Path
 from nsp_adapters.study_arena import arenas_by_block, check_features
 from nsp_adapters.study_checks import check_together, checked_roles
 from nsp_adapters.study_scale import scales_by_block
-from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, StudyFile, validated
+from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, StudyFile
+from nsp_adapters.study_sentences import validated
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, natural_order, nearest, read_toml, shown
 from nsp_core.cleaning import Cleaning
 from nsp_core.errors import MissingFileError

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nsp_adapters.study_schema import ArenaTable, StudyFile, table_title
+from nsp_adapters.study_schema import ArenaTable, StudyFile
+from nsp_adapters.study_sentences import table_title
 from nsp_adapters.toml_lines import Problems, TomlPath, shown
 from nsp_core.arena import Arena, Point, Polygon
 from nsp_core.errors import FeatureError, StudyError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from nsp_adapters.study_schema import ScaleKeys, StudyFile, table_title
+from nsp_adapters.study_schema import ScaleKeys, StudyFile
+from nsp_adapters.study_sentences import table_title
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, shown
 from nsp_core.study import CORE_ROLES
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nsp_adapters.study_schema import ScaleFromTable, ScaleKeys, StudyFile, table_title
+from nsp_adapters.study_schema import ScaleFromTable, ScaleKeys, StudyFile
+from nsp_adapters.study_sentences import table_title
 from nsp_adapters.toml_lines import Problems, TomlPath
 from nsp_core.arena import Arena
 from nsp_core.calibration import Scale, scale_from_arena, scale_from_length

@@ -49,6 +49,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from nsp_adapters.input_file import require_file
 from nsp_adapters.video_timing import FrameTiming, timing_of
 from nsp_core.errors import FormatError, MissingFileError
 
@@ -172,8 +173,7 @@ def read_video(path: Path) -> VideoInfo:
     FormatError
         If it is no video container, holds no picture, was cut short, or its timestamps say nothing.
     """
-    if not path.is_file():
-        raise MissingFileError(found="no such file", expected="a video", where=str(path), remedy="correct the path")
+    require_file(path, "a video")
     packets, log, code = _list_packets(path)
     _refuse_damaged(path, packets, log, code)
     return _describe(path, packets, log)

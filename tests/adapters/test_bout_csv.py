@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nsp_adapters.bout_csv import read_bout_csv, write_bout_csv
+from nsp_adapters.bout_csv import import_bout_csv, read_bout_csv, write_bout_csv
 from nsp_core.errors import AmbiguousError, FormatError, LabelError, MissingFileError, OutputError
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED, Behavior, Bout, RecordingLabels, frame_states
 
@@ -20,7 +20,7 @@ NAMES = st.text(st.characters(categories=["L", "N", "P", "S"], include_character
 )
 BOUTS = st.builds(
     lambda start, length, individual, target, behavior: Bout(behavior, start, start + length, individual, target),
-    st.integers(0, 10**9),
+    st.integers(0, 9 * 10**7),
     st.integers(1, 10**6),
     st.none() | NAMES,
     st.none() | NAMES,
@@ -213,7 +213,7 @@ def test_behavior_that_differs_by_a_slip_is_not_passed_over(write):
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bouts=st.lists(BOUTS, max_size=12), recording=NAMES, annotator=NAMES)
 def test_round_trip_is_exact(tmp_path, bouts, recording, annotator):
-    spans = ((0, 2 * 10**9),)
+    spans = ((0, 10**8),)
     labels = RecordingLabels(recording, annotator, tuple(bouts), {"attack": spans, "sniff": spans})
     path = tmp_path / "bouts.csv"
     write_bout_csv(path, labels)
@@ -248,3 +248,33 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(OutputError, match="taken"):
         write_bout_csv(tmp_path / "taken" / "bouts.csv", RecordingLabels("cage3", "anna", ()))
+
+
+def test_several_recordings_and_annotators_follow_each_other(tmp_path):
+    every = [RecordingLabels(*names, (Bout("attack", 1, 2),)) for names in (("cage3", "anna"), ("cage4", "ben"))]
+    write_bout_csv(tmp_path / "both.csv", every)
+    assert (tmp_path / "both.csv").read_text().splitlines()[1:] == ["cage3,,,attack,1,2,anna", "cage4,,,attack,1,2,ben"]
+    write_bout_csv(tmp_path / "one.csv", every[:1])
+    write_bout_csv(tmp_path / "alone.csv", every[0])
+    assert (tmp_path / "one.csv").read_text() == (tmp_path / "alone.csv").read_text()
+
+
+def test_what_is_not_in_the_file_is_assumed_and_told(write):
+    path = write("behavior,start_frame,stop_frame,annotator\nattack,10,20,anna\nattack,30,40,\n")
+    told = import_bout_csv(path, **(REQUEST | {"observed": "labeled-span"})).assumptions
+    assert told == (
+        "bouts.csv: no column recording: every row was taken for 'cage3'",
+        "bouts.csv: 1 rows that name no annotator were taken for those of 'anna'",
+        "bouts.csv: attack, sniff looked for in every frame of [10, 40), from the first bout listed to the end of the "
+        "last, because the csv does not say where anybody looked and no observed span is stated",
+    )
+    stated = import_bout_csv(path, **(REQUEST | {"observed": [(0, 50)]}))
+    assert stated.assumptions == told[:2]
+    assert stated.labels[0].observed["attack"] == ((0, 50),)
+
+
+def test_what_the_file_and_the_study_state_needs_no_sentence(write):
+    path = write("recording,behavior,start_frame,stop_frame\ncage4,attack,10,20\n")
+    assert import_bout_csv(path, **(REQUEST | {"observed": "all", "n_frames": 90})).assumptions == ()
+    told = import_bout_csv(path, **(REQUEST | {"observed": "labeled-span"})).assumptions
+    assert told == ("bouts.csv: no bout in 'cage3', so that no frame of it is labeled",)

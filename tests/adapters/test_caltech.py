@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nsp_adapters.caltech import read_caltech
+from nsp_adapters.caltech import import_caltech, read_caltech
 from nsp_core.errors import FormatError, LabelError, MissingFileError
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED, Behavior, Bout, frame_states
 
@@ -183,6 +183,25 @@ def test_behavior_of_another_stream_is_not_absent_here(write):
 def test_streams_with_types_in_common_are_alternatives(write):
     text = HEADER + S1 + S2.replace("7      12    base", "7      12    sniff")
     assert read_caltech(write(text), recording="r", behaviors=[BITE]).bouts == ()
+
+
+def test_what_a_stream_does_not_say_is_assumed_and_told(write):
+    path = write(HEADER + S1)
+    whole = import_caltech(path, recording="r", behaviors=[ATTACK], unscored=["base"], n_frames=12)
+    assert whole.labels == (read_caltech(path, recording="r", behaviors=[ATTACK], unscored=["base"]),)
+    assert whole.assumptions == ("cage3_annot.txt: in stream S1, frames of sniff were taken as frames without attack",)
+    longer = import_caltech(path, recording="r", behaviors=[ATTACK, SNIFF, BITE], n_frames=15)
+    assert longer.assumptions == (
+        "cage3_annot.txt: in stream S1, frames of base were taken as frames without attack, sniff, bite",
+        "cage3_annot.txt: bite in no row of stream S1: looked for wherever it was scored, and never seen",
+        "cage3_annot.txt: labels of stream S1 end after 12 of 15 frames; the rest is unlabeled",
+    )
+
+
+def test_a_type_unscored_in_another_stream_means_none_of_these_here(write):
+    request = {"recording": "r", "stream": "S2", "behaviors": [BITE], "unscored": ["base"], "unscored_stream": "S1"}
+    told = import_caltech(write(HEADER + S1 + S2), **request).assumptions
+    assert told == ("cage3_annot.txt: in stream S2, frames of base were taken as frames without bite",)
 
 
 def rat_rows(path: Path, stream: str) -> list[tuple[int, int, str]]:

@@ -84,6 +84,21 @@ def test_what_was_assumed_is_told(tmp_path: Path) -> None:
     assert any("labels end after 10 of 30 frames" in one for one in import_labels(entry, study, 30).assumptions)
 
 
+def test_what_a_bout_csv_and_a_chosen_stream_leave_open_is_told(tmp_path: Path) -> None:
+    bouts = tmp_path / "labels.csv"
+    bouts.write_text("recording,behavior,start_frame,stop_frame\ncage3,attack,10,20\n")
+    (told,) = import_labels(*study_of(bouts), 100).assumptions
+    assert told.startswith("labels.csv: attack, mount looked for in every frame of [10, 20), from the first bout")
+    assert import_labels(*study_of(bouts, "all"), 100).assumptions == ()
+    stream = tmp_path / "labels.txt"
+    title = "Caltech Behavior Annotator - Annotation File\nConfiguration file:\nother o\nattack a\nmount m\n"
+    stream.write_text(title + "S1: start end type\n1 10 other\n11 90 attack\n")
+    told, never, end = import_labels(*study_of(stream, stream="S1"), 100).assumptions
+    assert told == "labels.txt: in stream S1, frames of other were taken as frames without attack, mount"
+    assert never.startswith("labels.txt: mount in no row of stream S1")
+    assert end == "labels.txt: labels of stream S1 end after 90 of 100 frames; the rest is unlabeled"
+
+
 def test_of_several_annotators_one_must_be_named(tmp_path: Path) -> None:
     path = tmp_path / "labels.boris"
     ben = replace(LABELS, annotator="ben", bouts=LABELS.bouts[:1])

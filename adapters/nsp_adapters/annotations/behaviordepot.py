@@ -23,7 +23,6 @@ BehaviorDEPOT, https://github.com/DeNardoLab/BehaviorDEPOT. Gabriel et al. 2022,
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +33,10 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from nsp_adapters.annotations.delimited import beginning_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.per_frame import States, fit_length, labels_from_states
+from nsp_adapters.input_file import beginning_of, require_content
+from nsp_adapters.poses.hdf5 import array_at
 from nsp_core.bouts import frames_from_bouts
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import Bout, RecordingLabels
@@ -48,7 +48,6 @@ EXPECTED = "a struct Behavior or hBehavior whose fields have Bouts and Vector"
 
 _V5 = b"MATLAB 5.0"
 _V73 = b"MATLAB 7.3"
-_UNREADABLE = (ValueError, TypeError, KeyError, OSError, NotImplementedError, IndexError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def looks_like_behaviordepot(path: Path) -> bool:
                 names = set(file)
         else:
             return False
-    except (*_UNREADABLE, RuntimeError, MemoryError):
+    except Exception:  # scipy and h5py report damage by whatever exception they meet
         return False
     return bool(names & {SOFTWARE, HUMAN})
 
@@ -132,14 +131,15 @@ def read_behaviordepot(
 
 
 def _fields(path: Path) -> tuple[str, list[_Field]]:
-    beginning = read_bytes(path, "a BehaviorDEPOT .mat file")[:128]
+    require_content(path, "a BehaviorDEPOT .mat file")
+    beginning = beginning_of(path, 128)
     if not beginning.startswith((_V5, _V73)):
         raise _error(path, "no MATLAB file of version 5 or 7.3")
     try:
         struct, fields = _read_v5(path) if beginning.startswith(_V5) else _read_v73(path)
-    except (*_UNREADABLE, RuntimeError, MemoryError) as error:
-        if isinstance(error, FormatError):
-            raise
+    except FormatError:
+        raise
+    except Exception as error:  # scipy and h5py report damage by whatever exception they meet
         raise _error(path, f"a MATLAB file that is damaged ({error})") from error
     if not fields:
         raise _error(path, f"a struct {struct} without a field that has Bouts and Vector")
@@ -168,13 +168,14 @@ def _read_v73(path: Path) -> tuple[str, list[_Field]]:
         if not isinstance(behaviors, h5py.Group):
             raise _error(path, f"a variable {struct} that is no struct")
         return struct, [
-            _field(path, name, _stored(its["Bouts"]), _stored(its["Vector"]))
+            _field(path, name, _stored(path, its, "Bouts"), _stored(path, its, "Vector"))
             for name, its in behaviors.items()
             if isinstance(its, h5py.Group) and {"Bouts", "Vector"} <= set(its)
         ]
 
 
-def _stored(dataset: h5py.Dataset) -> NDArray[np.generic]:
+def _stored(path: Path, its: h5py.Group, name: str) -> NDArray[np.generic]:
+    dataset = array_at(its, name, path)
     # MATLAB stores the shape of an empty array as its content.
     stored: NDArray[np.generic] = np.empty((0, 0)) if dataset.attrs.get("MATLAB_empty") else dataset[()].T
     return stored

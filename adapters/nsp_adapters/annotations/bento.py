@@ -51,9 +51,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from nsp_adapters.annotations.delimited import beginning_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, frame_at, read_bytes, require_fps
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, frame_at, read_bytes, require_fps
 from nsp_adapters.annotations.spans import within_recording
+from nsp_adapters.input_file import beginning_of
 from nsp_core.errors import AmbiguousError, FormatError
 from nsp_core.labels import Bout, RecordingLabels
 
@@ -288,6 +288,13 @@ def _span(
     }
     start = max(edges.get("start", 1) - 1, 0)
     stop = edges.get("stop", last if n_frames is None else n_frames)
+    if not start <= stop <= MAX_FRAMES:
+        raise FormatError(
+            found=f"an annotation from frame {start + 1} to frame {stop}",
+            expected=f"a stop after the start, up to frame {MAX_FRAMES}",
+            where=path.name,
+            remedy="correct its lines 'Annotation start' and 'Annotation stop'",
+        )
     if "stop" not in edges:
         assumptions += (f"{path.name}: no 'Annotation stop frame'; watched until frame {stop}",)
     if n_frames is not None and stop > n_frames:

@@ -29,6 +29,7 @@ https://github.com/olivierfriard/BORIS (boris/behavior_binary_table.py), https:/
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -50,6 +51,7 @@ _WHAT = "a BORIS behavior binary table (csv or tsv)"
 _EXAMPLE = "time,attack,sniff\n0.0,0,0\n0.033,0,1"
 # Times are rounded to three decimals; a step farther off is a row that is missing or doubled.
 _STEP_TOLERANCE_S = 0.0015
+_COUNT = re.compile("[ ]*[0-9]{1,9}[ ]*")
 
 Lines = list[tuple[int, list[str]]]
 
@@ -60,7 +62,7 @@ def looks_like_boris_binary(path: Path) -> bool:
     for separator in SEPARATORS:
         cells = [line.split(separator) for line in first.split("\n")]
         if len(cells) == 2 and _is_header(cells[0]) and len(cells[0]) == len(cells[1]):
-            return optional_number(cells[1][0]) is not None and all(each.strip().isdecimal() for each in cells[1][1:])
+            return optional_number(cells[1][0]) is not None and all(map(_COUNT.fullmatch, cells[1][1:]))
     return False
 
 
@@ -166,7 +168,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, float]], list[tuple[st
     counts: list[list[int]] = []
     for number, cells in rows:
         time_s = optional_number(cells[0])
-        if time_s is None or len(cells) != len(names) + 1 or not all(cell.strip().isdecimal() for cell in cells[1:]):
+        if time_s is None or len(cells) != len(names) + 1 or not all(map(_COUNT.fullmatch, cells[1:])):
             raise FormatError(
                 found=f"the row {separator.join(cells)[:60]!r}",
                 expected=f"a time in seconds and {len(names)} whole numbers",

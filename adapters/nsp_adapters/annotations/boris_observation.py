@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from nsp_adapters.annotations.boris_events import Occurrence
-from nsp_adapters.annotations.imported import ImportedAnnotations, frame_at, require_fps
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, frame_at, require_fps
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import Bout, PointEvent, RecordingLabels
 
@@ -238,6 +238,13 @@ def _labels(path: Path, observation: Observation, name: str, request: Request) -
     where = f"{path.name}, observation {observation.name!r}"
     fps = agreed_fps(request.fps, observation.fps, path, where)
     length, observed_stop, notes = _length(observation, request.n_frames, fps)
+    if length > MAX_FRAMES:
+        raise FormatError(
+            found=f"media or events of more than {MAX_FRAMES} frames",
+            expected="times in seconds of one recording",
+            where=where,
+            remedy="correct the times in BORIS and export again",
+        )
     bouts: list[Bout] = []
     points: list[PointEvent] = []
     n_short = 0

@@ -51,7 +51,8 @@ from nsp_adapters.annotations.boris_observation import (
     one_fps,
 )
 from nsp_adapters.annotations.boris_table import optional_number
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, read_bytes
+from nsp_adapters.input_file import beginning_of
 from nsp_core.errors import FormatError, LabelError
 
 __all__ = ["OBSERVED_VARIABLE", "TARGET_SET", "looks_like_boris_project", "read_boris_project"]
@@ -64,7 +65,8 @@ OBSERVED_VARIABLE = "observed_frames"
 
 _WHAT = "a BORIS project (.boris, .boris.gz)"
 _GZIP = b"\x1f\x8b"
-_MOST_BYTES = 1 << 29
+_MOST_BYTES = 1 << 27
+_GLANCE_BYTES = 1 << 12
 _KEYS = ("behaviors_conf", "observations")
 
 
@@ -79,11 +81,17 @@ class _Ethogram:
 
 def looks_like_boris_project(path: Path) -> bool:
     """Say whether ``path`` is a JSON object, perhaps gzipped, that mentions an ethogram and observations."""
+    beginning = beginning_of(path)
     try:
+        if beginning.startswith(_GZIP):
+            beginning = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(beginning, _GLANCE_BYTES)
+        # Only what begins like a project is read, and unpacked, to its end.
+        if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            return False
         text = _unpacked(path, read_bytes(path, _WHAT))
-    except (FormatError, OSError):
+    except (FormatError, zlib.error):
         return False
-    return text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and all(f'"{key}"'.encode() in text for key in _KEYS)
+    return all(f'"{key}"'.encode() in text for key in _KEYS)
 
 
 def read_boris_project(
@@ -145,7 +153,7 @@ def read_boris_project(
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:
-    """Return ``content``, decompressed if it is gzipped, up to half a gigabyte."""
+    """Return ``content``, decompressed if it is gzipped, up to an eighth of a gigabyte."""
     if not content.startswith(_GZIP):
         return content
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -343,10 +351,10 @@ def _observed(where: str, text: str) -> dict[str, tuple[tuple[int, int], ...]] |
             str(behavior): tuple((int(start), int(stop)) for start, stop in spans)
             for behavior, spans in json.loads(text).items()
         }
-        if not all(0 <= start < stop for spans in observed.values() for start, stop in spans):
-            raise ValueError("a span that does not start before it stops")
+        if not all(0 <= start < stop <= MAX_FRAMES for spans in observed.values() for start, stop in spans):
+            raise ValueError("a span that does not start before it stops, or stops after any recording")
         return observed
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise FormatError(
             found=f"{OBSERVED_VARIABLE} {text[:60]!r}",
             expected='half-open frame spans per behavior, such as {"attack": [[0, 535]]}',

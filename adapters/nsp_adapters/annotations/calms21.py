@@ -28,6 +28,7 @@ Sun et al. 2021, https://arxiv.org/abs/2104.02710. Files: https://doi.org/10.220
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,9 +38,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsp_adapters.annotations.delimited import beginning_of
 from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
 from nsp_adapters.annotations.per_frame import fit_length, labels_from_states
+from nsp_adapters.input_file import beginning_of
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import RecordingLabels
 
@@ -76,7 +77,7 @@ def looks_like_calms21(path: Path) -> bool:
         except (ValueError, EOFError, OSError):
             return True
         return array.ndim == 1 and bool(np.issubdtype(array.dtype, np.integer))
-    opened = beginning.lstrip()[:1] == b"{"
+    opened = beginning.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
     # Keypoints come first and fill more than is read here, so the vocabulary may stand beyond.
     return opened and (b'"keypoints"' in beginning or (b'"annotations"' in beginning and b'"vocab"' in beginning))
 
@@ -156,14 +157,15 @@ def _sequences(path: Path, recording: str | None, annotator: str) -> list[_Seque
         return [_Sequence(recording or path.name.removesuffix(".npy"), annotator, {"annotations": _npy(path)})]
     try:
         groups = json.loads(content)
-        return list(_entries(path, groups))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _error(path, f"content that is no json ({error})") from error
+    return list(_entries(path, groups))
 
 
 def _npy(path: Path) -> NDArray[np.generic]:
     try:
-        array: NDArray[np.generic] = np.load(path, allow_pickle=False)
+        # Mapped, not loaded: a header may declare any size, and mapping holds it against the file.
+        array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise FormatError(
             found=f"an npy that is pickled or damaged ({error})",
@@ -219,6 +221,8 @@ def _numbers(path: Path, each: _Sequence, fps: float | None) -> NDArray[np.int64
     if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer) or numbers.size == 0:
         raise _error(path, f"annotations of {each.name} that are no list of whole numbers")
     keypoints = each.entry.get("keypoints")
+    if keypoints is not None and not isinstance(keypoints, list):
+        raise _error(path, f"keypoints of {each.name} that are no list")
     if keypoints is not None and len(keypoints) != numbers.size:
         raise LabelError(
             found=f"{numbers.size} labels and {len(keypoints)} frames of keypoints",

@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nsp_adapters.annotations.delimited import MAX_FRAMES, beginning_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.spans import ends_early
 from nsp_adapters.caltech import TITLE, read_caltech
+from nsp_adapters.input_file import beginning_of
 from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import Behavior, RecordingLabels
 
@@ -91,7 +92,15 @@ def read_caltech_streams(
     _check_end(path, entries, n_frames)
     together = sum(len(set(its) - no_behaviors) for its in types.values()) == len(known - no_behaviors)
     # What a type means is assumed only as long as nobody said it.
-    told = () if filling in unscored else (f"{path.name}: {filling!r} means that none of the behaviors happens",)
+    told: tuple[str, ...] = ()
+    if filling not in unscored:
+        told += (f"{path.name}: {filling!r} means that none of the behaviors happens",)
+    for stream, entry in entries.items():
+        told += ends_early(f"{path.name}: labels of stream {stream} end", entry.last_frame, n_frames)
+    seen = {bout.behavior for entry in entries.values() for bout in entry.bouts}
+    never = dict.fromkeys(each for entry in entries.values() for each in entry.observed if each not in seen)
+    if never:
+        told += (f"{path.name}: {', '.join(never)} in no row: looked for wherever it was scored, and never seen",)
     if together:
         bouts = tuple(bout for entry in entries.values() for bout in entry.bouts)
         observed = {each: spans for entry in entries.values() for each, spans in entry.observed.items()}

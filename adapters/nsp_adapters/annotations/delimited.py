@@ -17,15 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsp_adapters.annotations.imported import read_bytes
-from nsp_core.errors import FormatError, MissingFileError
+from nsp_adapters.annotations.imported import MAX_FRAMES, read_bytes
+from nsp_adapters.input_file import beginning_of
+from nsp_core.errors import FormatError
 
-__all__ = ["MAX_FRAMES", "DelimitedText", "Row", "beginning_of", "csv_text", "header_of", "read_delimited"]
-
-MAX_FRAMES = 100_000_000
-"""No recording is longer: 11 days at 100 frames per second. A larger number is a damaged file."""
-
-BEGINNING = 1 << 20  # a header of ten thousand columns and the row below it
+__all__ = ["DelimitedText", "Row", "csv_text", "header_of", "read_delimited"]
 
 _WHOLE = re.compile(r"[0-9]{1,15}(\.0+)?")
 
@@ -136,7 +132,7 @@ def read_delimited(path: Path, *, what: str, example: str, delimiter: str = ",")
     try:
         text = content.decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        columns = tuple(cell.strip() for cell in next(reader))
+        columns = tuple(cell.strip() for cell in next(reader, ()))
         lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FormatError(
@@ -149,22 +145,6 @@ def read_delimited(path: Path, *, what: str, example: str, delimiter: str = ",")
     table = DelimitedText(path, columns, (), example)
     rows = tuple(_row(table, line, cells) for line, cells in lines)
     return DelimitedText(path, columns, rows, example)
-
-
-def beginning_of(path: Path, n_bytes: int = BEGINNING) -> bytes:
-    """Return the first bytes of ``path``, enough to tell its format.
-
-    Raises
-    ------
-    MissingFileError
-        If there is no such file.
-    """
-    if not path.is_file():
-        raise MissingFileError(
-            found="no such file", expected="an annotation file", where=str(path), remedy="correct the path"
-        )
-    with path.open("rb") as stream:
-        return stream.read(n_bytes)
 
 
 def header_of(path: Path, delimiter: str = ",") -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -21,8 +21,7 @@ from nsp_adapters.annotations.boris_tabular import looks_like_boris_tabular, rea
 from nsp_adapters.annotations.calms21 import looks_like_calms21, read_calms21
 from nsp_adapters.annotations.caltech_streams import looks_like_caltech, read_caltech_streams
 from nsp_adapters.annotations.deepethogram import looks_like_deepethogram, read_deepethogram
-from nsp_adapters.annotations.delimited import beginning_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.interval_csv import looks_like_interval_csv, read_interval_csv
 from nsp_adapters.annotations.mabe import looks_like_mabe, read_mabe
 from nsp_adapters.annotations.per_frame_csv import looks_like_per_frame_csv, read_per_frame_csv
@@ -30,6 +29,7 @@ from nsp_adapters.annotations.plain_bouts import EXAMPLE, looks_like_plain_bouts
 from nsp_adapters.annotations.simba_bouts import looks_like_simba_bouts, read_simba_bouts
 from nsp_adapters.annotations.simba_targets import looks_like_simba_targets, read_simba_targets
 from nsp_adapters.annotations.sleap_events import looks_like_sleap_events, read_sleap_events
+from nsp_adapters.input_file import beginning_of, nature_of, require_content
 from nsp_core.errors import AmbiguousError, FormatError
 
 __all__ = ["FORMATS", "AnnotationFormat", "detect_annotation_format", "read_annotation_file"]
@@ -87,7 +87,7 @@ def detect_annotation_format(path: Path, stated: str | None = None) -> Annotatio
     AmbiguousError
         If several formats fit.
     """
-    read_bytes(path, "an annotation file")
+    require_content(path, "an annotation file")
     if stated is not None:
         return _named(stated, path)
     matching = [each for each in FORMATS if each.looks_like(path)]
@@ -101,8 +101,9 @@ def detect_annotation_format(path: Path, stated: str | None = None) -> Annotatio
     if matching:
         return matching[0]
     beginning = beginning_of(path, 60)
+    nature = f": {nature_of(beginning)}" if nature_of(beginning) else ""
     raise FormatError(
-        found=f"a file in no known format (it begins {beginning.decode('utf-8', errors='replace')!r})",
+        found=f"a file in no known format (it begins {beginning.decode('utf-8', errors='replace')!r}{nature})",
         expected=f"one of {', '.join(each.name for each in FORMATS)}",
         where=path.name,
         remedy=f"export it in one of these, state the format, or write a bout csv such as:\n{EXAMPLE}",

@@ -6,14 +6,19 @@ an observed span, and a reader that has to guess where somebody looked says so i
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsp_core.errors import FormatError, MissingFileError
+from nsp_adapters.input_file import require_file
+from nsp_core.errors import FormatError
 from nsp_core.labels import RecordingLabels
 
-__all__ = ["ImportedAnnotations", "frame_at", "read_bytes", "require_fps"]
+__all__ = ["MAX_FRAMES", "ImportedAnnotations", "frame_at", "read_bytes", "require_fps"]
+
+MAX_FRAMES = 100_000_000
+"""No recording is longer: 11 days at 100 frames per second. A larger number is a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +51,15 @@ def _behaviors(labels: RecordingLabels) -> Iterable[str]:
 def frame_at(time_s: float, fps: float) -> int:
     """Return the frame boundary nearest to ``time_s`` seconds at ``fps`` frames per second, never rounded to int.
 
-    Times of three decimals return to their frame up to 500 fps.
+    Times of three decimals return to their frame up to 500 fps. A time beyond any recording is a frame beyond
+    MAX_FRAMES, however large it is.
 
     Examples
     --------
     >>> frame_at(1.001, 30000 / 1001)
     30
     """
-    return round(time_s * fps)
+    return round(max(-MAX_FRAMES - 1, min(time_s * fps, MAX_FRAMES + 1)))
 
 
 def require_fps(fps: float | None, path: Path) -> float:
@@ -84,9 +90,8 @@ def read_bytes(path: Path, what: str) -> bytes:
     FormatError
         If it is empty.
     """
-    if not path.is_file():
-        raise MissingFileError(found="no such file", expected=what, where=str(path), remedy="correct the path")
+    require_file(path, what)
     content = path.read_bytes()
-    if not content.strip():
+    if not content.removeprefix(codecs.BOM_UTF8).strip():
         raise FormatError(found="an empty file", expected=what, where=path.name, remedy="export it again")
     return content

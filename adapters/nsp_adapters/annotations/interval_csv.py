@@ -147,6 +147,7 @@ def _pass(
         stop = max(stop, start + 1) if table.seconds(row, "from") < table.seconds(row, "to") else stop
         where = f"{table.path.name}, line {row.line}"
         if kind in MARKS:
+            start, stop = within_recording(start, stop, None, what=kind, where=where)
             marks.append((start, stop if n_frames is None else min(stop, n_frames)))
         else:
             start, stop = within_recording(start, stop, n_frames, what=kind, where=where, slack=1)

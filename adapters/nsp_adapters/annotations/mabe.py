@@ -33,13 +33,14 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nsp_adapters.annotations.delimited import DelimitedText, Row, beginning_of, header_of, read_delimited
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.delimited import DelimitedText, Row, header_of, read_delimited
+from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.spans import watched_throughout, within_recording
+from nsp_adapters.input_file import beginning_of, require_content
 from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import Bout, RecordingLabels
 
@@ -52,6 +53,9 @@ EXAMPLE = """agent_id,target_id,action,start_frame,stop_frame
 2,1,attack,95,130
 2,2,rear,120,140"""
 
+READ_COLUMNS = (*COLUMNS, "video_id")
+MOST_ROWS = 2_000_000
+
 Triple = tuple[str, str | None, str]
 
 _PARQUET = b"PAR1"
@@ -63,7 +67,7 @@ def looks_like_mabe(path: Path) -> bool:
         return set(COLUMNS) <= set(header_of(path)[0])
     try:
         return set(COLUMNS) <= set(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError):
+    except Exception:  # pyarrow reports damage by whatever exception it meets
         return False
 
 
@@ -125,24 +129,40 @@ def read_mabe(
 
 
 def _table(path: Path) -> DelimitedText:
-    content = read_bytes(path, "a MABe annotation table")
-    if not content.startswith(_PARQUET):
+    require_content(path, "a MABe annotation table")
+    if not beginning_of(path, len(_PARQUET)).startswith(_PARQUET):
         return read_delimited(path, what="a MABe annotation table", example=EXAMPLE)
+    columns, cells_of_rows = _parquet(path)
+    # A missing value is an empty cell; lines count from the first row, as in a csv below its header.
+    rows = tuple(
+        Row(line, {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()})
+        for line, cells in enumerate(cells_of_rows, start=2)
+    )
+    return DelimitedText(path, columns, rows, EXAMPLE)
+
+
+def _parquet(path: Path) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+    """Return the names of the columns that are read, and the cells of every row by these names."""
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        n_rows = pq.read_metadata(path).num_rows
+        names = [name for name in pq.read_schema(path).names if name in READ_COLUMNS]
+        # Repeated values take no room in parquet, and all of it in memory: rows are counted first.
+        cells = pq.read_table(path, columns=names).to_pylist() if n_rows <= MOST_ROWS else []
+    except Exception as error:  # pyarrow reports damage by whatever exception it meets
         raise FormatError(
             found=f"a parquet file that is damaged ({error})",
             expected="a whole parquet file",
             where=path.name,
             remedy="download it again",
         ) from error
-    # A missing value is an empty cell; lines count from the first row, as in a csv below its header.
-    rows = tuple(
-        Row(line, {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()})
-        for line, cells in enumerate(table.to_pylist(), start=2)
-    )
-    return DelimitedText(path, tuple(table.column_names), rows, EXAMPLE)
+    if n_rows > MOST_ROWS:
+        raise FormatError(
+            found=f"{n_rows} rows",
+            expected=f"one row per bout, {MOST_ROWS} at most",
+            where=path.name,
+            remedy="give the bouts of one laboratory or video at a time",
+        )
+    return tuple(names), cells
 
 
 def _bout(table: DelimitedText, row: Row, n_frames: int | None) -> Bout:
@@ -170,7 +190,7 @@ def _triples(path: Path, behaviors_labeled: str | Sequence[str]) -> Iterator[Tri
     if isinstance(behaviors_labeled, str):
         try:
             listed = json.loads(behaviors_labeled)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             listed = None
     for text in listed if isinstance(listed, list | tuple) else [None]:
         # Some cells of train.csv have quotes within the quotes.

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsp_adapters.annotations.delimited import DelimitedText
-from nsp_adapters.annotations.spans import refuse_several_participants
+from nsp_adapters.annotations.spans import ends_early, refuse_several_participants
+from nsp_adapters.poses.assemble import check_frames
 from nsp_core.bouts import bouts_from_frames, frames_from_bouts
 from nsp_core.errors import LabelError
 from nsp_core.labels import ABSENT, PRESENT, UNLABELED, Bout, RecordingLabels
@@ -80,9 +81,7 @@ def fit_length(states: States, n_frames: int | None, path: Path) -> tuple[States
     fitted = {name: np.full(n_frames, UNLABELED, dtype=np.int8) for name in states}
     for name, each in states.items():
         fitted[name][: each.size] = each[:n_frames]
-    if length > n_frames:
-        return fitted, ()
-    return fitted, (f"{path.name}: labels end after {length} of {n_frames} frames; the rest is unlabeled",)
+    return fitted, ends_early(f"{path.name}: labels end", length, n_frames)
 
 
 def labels_from_states(
@@ -138,7 +137,13 @@ def _frames(table: DelimitedText, frame_column: str | None) -> list[int]:
         frame = table.frame(row, frame_column)
         if first_line.setdefault(frame, row.line) != row.line:
             raise table.error(row, f"frame {frame}, which line {first_line[frame]} is about", "each frame once")
-    return list(first_line)
+    frames = list(first_line)
+    wrong = check_frames(np.array(frames, dtype=np.float64))
+    if wrong is not None:
+        number, problem = wrong
+        found = f"frame {frames[number]}, which is {problem}"
+        raise table.error(table.rows[number], found, "a frame of the recording")
+    return frames
 
 
 def _state(table: DelimitedText, number: int, column: str) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nsp_adapters.annotations.delimited import DelimitedText, header_of, read_delimited
-from nsp_adapters.annotations.imported import ImportedAnnotations
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations
 from nsp_adapters.annotations.spans import watched_throughout, within_recording
-from nsp_adapters.bout_csv import FRAME_COLUMNS, SECOND_COLUMNS, read_bout_csv
+from nsp_adapters.bout_csv import FRAME_COLUMNS, SECOND_COLUMNS, import_bout_csv
 from nsp_core.errors import LabelError
 from nsp_core.labels import Behavior, Bout, RecordingLabels
 
@@ -71,22 +71,22 @@ def read_plain_bouts(
     labels: list[RecordingLabels] = []
     assumptions: tuple[str, ...] = ()
     for name, who in _entries(table, recording, annotator):
-        read = read_bout_csv(
+        imported = import_bout_csv(
             path,
             recording=name,
             annotator=who,
             fps=fps,
             behaviors=behaviors,
-            observed="labeled-span",
+            observed=((0, MAX_FRAMES),),
             n_frames=n_frames,
         )
-        bouts = tuple(_within(path, bout, n_frames) for bout in read.bouts)
+        bouts = tuple(_within(path, bout, n_frames) for bout in imported.labels[0].bouts)
         occurring = [*(bout.behavior for bout in bouts), *looked_for]
         last = max((bout.stop_frame for bout in bouts), default=0)
         observed, sentences = watched_throughout(occurring, n_frames, last, recording=f"{name}, {who}")
         labels.append(RecordingLabels(name, who, bouts, observed))
-        assumptions += sentences
-    return ImportedAnnotations(tuple(labels), assumptions)
+        assumptions += (*sentences, *imported.assumptions)
+    return ImportedAnnotations(tuple(labels), tuple(dict.fromkeys(assumptions)))
 
 
 def _entries(table: DelimitedText, recording: str | None, annotator: str) -> list[tuple[str, str]]:

@@ -35,8 +35,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from nsp_adapters.annotations.delimited import header_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.per_frame import States, cell_state, fit_length, labels_from_states
+from nsp_adapters.input_file import require_content
 from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import UNLABELED
 
@@ -110,7 +111,7 @@ def read_simba_targets(
 
 
 def _columns(path: Path) -> tuple[str, ...]:
-    read_bytes(path, "a SimBA targets_inserted csv")
+    require_content(path, "a SimBA targets_inserted csv")
     columns, _ = header_of(path)
     if len(columns) < 2:
         raise FormatError(

@@ -26,11 +26,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h5py
-
-from nsp_adapters.annotations.delimited import beginning_of
-from nsp_adapters.annotations.imported import ImportedAnnotations, read_bytes
+from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.spans import watched_throughout, within_recording
+from nsp_adapters.input_file import require_content
+from nsp_adapters.poses.hdf5 import opened_hdf5, require_honest_arrays
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import Bout, RecordingLabels
 
@@ -39,17 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["looks_like_sleap_events", "read_sleap_events"]
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+EXPECTED = "a SLEAP .slp file with events"
 
 
 def looks_like_sleap_events(path: Path) -> bool:
     """Return whether it is an HDF5 file of SLEAP labels with events."""
-    if beginning_of(path, len(HDF5_MAGIC)) != HDF5_MAGIC:
-        return False
     try:
-        with h5py.File(path, "r") as file:
-            return "events" in file and "videos_json" in file
-    except (OSError, RuntimeError):
+        with opened_hdf5(path, EXPECTED) as opened:
+            return "events" in opened and "videos_json" in opened
+    except FormatError:
         return False
 
 
@@ -114,19 +111,21 @@ def read_sleap_events(
 
 
 def _load(path: Path) -> Labels:
-    read_bytes(path, "a SLEAP .slp file with events")
-    if not looks_like_sleap_events(path):
-        raise FormatError(
-            found="no events",
-            expected="a .slp file with events, as sleap-io 0.9 and later writes it",
-            where=path.name,
-            remedy="add events with sleap-io, or give another annotation file: older .slp files hold poses only",
-        )
+    require_content(path, EXPECTED)
+    with opened_hdf5(path, EXPECTED) as opened:
+        if not {"events", "videos_json"} <= set(opened):
+            raise FormatError(
+                found="no events",
+                expected="a .slp file with events, as sleap-io 0.9 and later writes it",
+                where=path.name,
+                remedy="add events with sleap-io, or give another annotation file: older .slp files hold poses only",
+            )
+        require_honest_arrays(opened, path)
     import sleap_io  # loading it takes longer than reading most files
 
     try:
         return sleap_io.load_slp(str(path), open_videos=False)
-    except (KeyError, ValueError, TypeError, IndexError, OSError, RuntimeError) as error:
+    except Exception as error:  # a damaged file fails anywhere inside sleap-io, by any exception
         raise FormatError(
             found=f"a .slp file that is damaged ({error})",
             expected="a whole .slp file",

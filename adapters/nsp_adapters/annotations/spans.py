@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nsp_adapters.annotations.delimited import MAX_FRAMES
+from nsp_adapters.annotations.imported import MAX_FRAMES
 from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import RecordingLabels
 
-__all__ = ["refuse_several_participants", "watched_throughout", "within_recording"]
+__all__ = ["ends_early", "refuse_several_participants", "watched_throughout", "within_recording"]
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -81,6 +81,19 @@ def watched_throughout(
     if n_frames is None:
         sentence += ", which ends with the last frame mentioned because the length of the recording is not stated"
     return dict.fromkeys(names, ((0, stop),)), (sentence,)
+
+
+def ends_early(what: str, last_frame: int, n_frames: int | None) -> tuple[str, ...]:
+    """Return the sentence that labels end before the recording does, where they do.
+
+    Examples
+    --------
+    >>> ends_early("labels end", 90, 100)
+    ('labels end after 90 of 100 frames; the rest is unlabeled',)
+    """
+    if n_frames is None or last_frame >= n_frames:
+        return ()
+    return (f"{what} after {last_frame} of {n_frames} frames; the rest is unlabeled",)
 
 
 def refuse_several_participants(labels: RecordingLabels, format_name: str, what: str) -> None:

@@ -18,14 +18,12 @@ from nsp_adapters.annotations.bento_write import write_bento
 from nsp_adapters.annotations.boris_write import write_boris_project, write_boris_xlsx
 from nsp_adapters.annotations.caltech_write import write_caltech
 from nsp_adapters.annotations.deepethogram import write_deepethogram
-from nsp_adapters.annotations.delimited import csv_text
 from nsp_adapters.annotations.simba_bouts import write_simba_bouts
-from nsp_adapters.atomic import atomic_write_text
-from nsp_adapters.bout_csv import COLUMNS, UNKNOWN_ANNOTATOR
+from nsp_adapters.bout_csv import UNKNOWN_ANNOTATOR, write_bout_csv
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.labels import Bout, PointEvent, RecordingLabels
 
-__all__ = ["WRITERS", "AnnotationWriter", "WrittenVideos", "choose_writer", "write_annotation_file"]
+__all__ = ["WRITERS", "AnnotationWriter", "Writing", "choose_writer", "write_annotation_file"]
 
 Part = Literal["recordings", "annotators", "participants", "points", "observed", "length", "touching"]
 """Several recordings; several annotators; who did it; point events; where somebody looked; how long the recording is;
@@ -35,22 +33,38 @@ UNSCORED = "unscored"
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenVideos:
-    """What writers have to know of the videos.
+class Writing:
+    """What is written, once it is known to fit the format.
 
     Attributes
     ----------
+    path
+        The file to write.
+    labels
+        At least one entry; one recording or annotator only, where the format has no place for more.
     fps
-        Frames per second of all of them.
+        Frames per second of all videos.
     n_frames
         Length by recording.
-    path
-        The one that BORIS will open, where it is stated.
+    video
+        Path of the video that BORIS will open, where it is stated.
     """
 
+    path: Path
+    labels: Sequence[RecordingLabels]
     fps: float
     n_frames: Mapping[str, int]
-    path: str | None = None
+    video: str | None = None
+
+    @property
+    def one(self) -> RecordingLabels:
+        """The first entry, which is the only one of a format without a place for more."""
+        return self.labels[0]
+
+    @property
+    def length(self) -> int:
+        """Number of frames of its recording."""
+        return self.n_frames[self.one.recording]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +80,16 @@ class AnnotationWriter:
     holds
         Parts of labels that it has a place for.
     write
-        Its writer, which returns sentences of its own on what was left out.
+        Its writer.
+    tell
+        Returns sentences on what was assumed or left out besides the parts that it has no place for; None: nothing.
     """
 
     name: str
     suffixes: tuple[str, ...]
     holds: frozenset[Part]
-    write: Callable[[Path, Sequence[RecordingLabels], WrittenVideos], tuple[str, ...]]
+    write: Callable[[Writing], None]
+    tell: Callable[[Writing], tuple[str, ...]] | None = None
 
 
 def choose_writer(path: Path, stated: str | None = None) -> AnnotationWriter:
@@ -149,63 +166,66 @@ def write_annotation_file(
     notes = _left_out(path, writer, labels)
     kept = [one if "points" in writer.holds else _without_points(one) for one in labels]
     lengths, told = _lengths(path, writer, kept, n_frames)
-    return notes + told + writer.write(path, kept, WrittenVideos(fps, lengths, video))
+    writing = Writing(path, kept, fps, lengths, video)
+    writer.write(writing)
+    return notes + told + (() if writer.tell is None else writer.tell(writing))
 
 
-def _boris_project(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    media = {one.recording: videos.path or one.recording for one in labels}
-    write_boris_project(path, labels, fps=videos.fps, n_frames=videos.n_frames, media=media)
-    if videos.path is not None:
-        return ()
-    return (f"no video was stated: the project calls it {_listed(media.values())}, to be replaced in BORIS",)
+def _write_boris_project(writing: Writing) -> None:
+    write_boris_project(writing.path, writing.labels, fps=writing.fps, n_frames=writing.n_frames, media=_media(writing))
 
 
-def _boris_xlsx(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    write_boris_xlsx(path, labels[0], fps=videos.fps)
-    return ()
+def _write_boris_xlsx(writing: Writing) -> None:
+    write_boris_xlsx(writing.path, writing.one, fps=writing.fps)
 
 
-def _simba_bouts(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    write_simba_bouts(path, labels[0], fps=videos.fps)
-    return ()
+def _write_simba_bouts(writing: Writing) -> None:
+    write_simba_bouts(writing.path, writing.one, fps=writing.fps)
 
 
-def _caltech(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
+def _write_caltech(writing: Writing) -> None:
     """Write behaviors that overlap, or were looked for in other frames, as streams of their own."""
-    (one,) = labels
-    n_frames = videos.n_frames[one.recording]
-    streams = _streams(one)
-    whole = ((0, n_frames),)
-    unscored = UNSCORED if any(spans != whole for spans in one.observed.values()) else None
-    write_caltech(path, streams, n_frames=n_frames, unscored=unscored)
+    unscored = UNSCORED if _has_unscored(writing) else None
+    write_caltech(writing.path, _streams(writing.one), n_frames=writing.length, unscored=unscored)
+
+
+def _write_bento(writing: Writing) -> None:
+    write_bento(writing.path, writing.labels, fps=writing.fps, n_frames=writing.length)
+
+
+def _write_deepethogram(writing: Writing) -> None:
+    write_deepethogram(writing.path, writing.one, n_frames=writing.length)
+
+
+def _write_bout_csv(writing: Writing) -> None:
+    write_bout_csv(writing.path, writing.labels)
+
+
+def _about_boris_project(writing: Writing) -> tuple[str, ...]:
+    if writing.video is not None:
+        return ()
+    return (f"no video was stated: the project calls it {_listed(_media(writing).values())}, to be replaced in BORIS",)
+
+
+def _about_caltech(writing: Writing) -> tuple[str, ...]:
     notes = []
-    if unscored is not None:
-        notes.append(f"frames in which nobody looked are of the type {unscored!r}: name it so when they are read")
-    never = [name for name in one.observed if name not in {bout.behavior for bout in one.bouts}]
-    if never and len(streams) > 1:
+    if _has_unscored(writing):
+        notes.append(f"frames in which nobody looked are of the type {UNSCORED!r}: name it so when they are read")
+    never = [name for name in writing.one.observed if name not in {bout.behavior for bout in writing.one.bouts}]
+    if never and len(_streams(writing.one)) > 1:
         notes.append(f"that nobody saw {_listed(never)} is lost: of several streams, each names what occurs in it")
     return tuple(notes)
 
 
-def _bento(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    write_bento(path, labels, fps=videos.fps, n_frames=videos.n_frames[labels[0].recording])
-    named = [one.annotator for one in labels if one.annotator != UNKNOWN_ANNOTATOR]
-    return (f"bento names no single annotator: {named[0]!r} is left out",) if named and len(labels) == 1 else ()
+def _about_bento(writing: Writing) -> tuple[str, ...]:
+    named = [one.annotator for one in writing.labels if one.annotator != UNKNOWN_ANNOTATOR]
+    if not named or len(writing.labels) > 1:
+        return ()
+    return (f"bento names no single annotator: {named[0]!r} is left out",)
 
 
-def _deepethogram(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    write_deepethogram(path, labels[0], n_frames=videos.n_frames[labels[0].recording])
-    return ()
-
-
-def _bout_csv(path: Path, labels: Sequence[RecordingLabels], videos: WrittenVideos) -> tuple[str, ...]:
-    rows = [
-        (one.recording, bout.individual, bout.target, bout.behavior, bout.start_frame, bout.stop_frame, one.annotator)
-        for one in labels
-        for bout in one.bouts
-    ]
-    atomic_write_text(path, csv_text([COLUMNS, *rows]))
-    empty = [f"{one.recording!r} by {one.annotator!r}" for one in labels if not one.bouts]
+def _about_bout_csv(writing: Writing) -> tuple[str, ...]:
+    empty = [f"{one.recording!r} by {one.annotator!r}" for one in writing.labels if not one.bouts]
     return (f"without a bout, and so not in a bout csv: {_listed(empty)}",) if empty else ()
 
 
@@ -214,14 +234,23 @@ WRITERS: tuple[AnnotationWriter, ...] = (
         "boris-project",
         (".boris", ".boris.gz"),
         frozenset({"recordings", "annotators", "participants", "points", "observed", "length", "touching"}),
-        _boris_project,
+        _write_boris_project,
+        _about_boris_project,
     ),
-    AnnotationWriter("boris-xlsx", (".xlsx",), frozenset({"participants", "points", "touching"}), _boris_xlsx),
-    AnnotationWriter("simba-bouts", (), frozenset({"touching"}), _simba_bouts),
-    AnnotationWriter("caltech", (), frozenset({"observed", "length", "touching"}), _caltech),
-    AnnotationWriter("bento", (".annot",), frozenset({"annotators", "observed", "length", "touching"}), _bento),
-    AnnotationWriter("deepethogram", (), frozenset({"observed", "length"}), _deepethogram),
-    AnnotationWriter("bout-csv", (), frozenset({"recordings", "annotators", "participants", "touching"}), _bout_csv),
+    AnnotationWriter("boris-xlsx", (".xlsx",), frozenset({"participants", "points", "touching"}), _write_boris_xlsx),
+    AnnotationWriter("simba-bouts", (), frozenset({"touching"}), _write_simba_bouts),
+    AnnotationWriter("caltech", (), frozenset({"observed", "length", "touching"}), _write_caltech, _about_caltech),
+    AnnotationWriter(
+        "bento", (".annot",), frozenset({"annotators", "observed", "length", "touching"}), _write_bento, _about_bento
+    ),
+    AnnotationWriter("deepethogram", (), frozenset({"observed", "length"}), _write_deepethogram),
+    AnnotationWriter(
+        "bout-csv",
+        (),
+        frozenset({"recordings", "annotators", "participants", "touching"}),
+        _write_bout_csv,
+        _about_bout_csv,
+    ),
 )
 """Every format that is written. To add one, write its module, say what it holds, and add a line."""
 
@@ -310,6 +339,15 @@ def _lengths(
         )
     told = _listed(f"{length} frames of {name}" for name, length in lengths.items())
     return lengths, (f"no length was stated: {told} are written, to the last one labeled or observed",)
+
+
+def _media(writing: Writing) -> dict[str, str]:
+    return {one.recording: writing.video or one.recording for one in writing.labels}
+
+
+def _has_unscored(writing: Writing) -> bool:
+    whole = ((0, writing.length),)
+    return any(spans != whole for spans in writing.one.observed.values())
 
 
 def _streams(labels: RecordingLabels) -> list[RecordingLabels]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from nsp_core.errors import FormatError, MissingFileError, PoseError
+from nsp_core.errors import FormatError, PoseError
 from nsp_core.poses import make_poses
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "check_frames",
     "empty_poses",
     "length_of_video",
-    "require_file",
     "require_fps",
+    "single_precision",
 ]
 
 MAX_FRAMES = 100_000_000
@@ -33,20 +33,6 @@ ROWS_AT_A_TIME = 65_536
 # One damaged frame number must not allocate the memory of a year: a file of few rows may not reach arbitrarily far.
 FRAMES_WITHOUT_ROWS = 1_000_000
 FRAMES_PER_ROW = 1_000
-
-
-def require_file(path: Path, what: str) -> None:
-    """Check that ``path`` is a file (a symbolic link is followed).
-
-    Raises
-    ------
-    MissingFileError
-        If there is none.
-    """
-    if not path.is_file():
-        raise MissingFileError(
-            found="no such file", expected=what, where=str(path), remedy="check the path in the study file"
-        )
 
 
 def require_fps(path: Path, fps: float | None) -> float:
@@ -117,6 +103,12 @@ def empty_poses(n_frames: int, n_keypoints: int, n_individuals: int) -> tuple[ND
     shape = (n_keypoints, n_individuals)
     position = np.full((n_frames, 2, *shape), np.nan, dtype=np.float32)
     return position, np.full((n_frames, *shape), np.nan, dtype=np.float32)
+
+
+def single_precision(values: ArrayLike) -> NDArray[np.float32]:
+    """Return ``values`` as float32; a number beyond becomes infinite, which :func:`assemble_poses` refuses."""
+    with np.errstate(over="ignore", invalid="ignore"):  # invalid: a NaN with a payload of a damaged file
+        return np.asarray(values).astype(np.float32, copy=False)
 
 
 def assemble_poses(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from nsp_adapters.input_file import beginning_of, nature_of, require_file
 from nsp_adapters.poses.body_parts import regroup_poses
 from nsp_adapters.poses.dlc_csv import EXAMPLE, looks_like_dlc_csv, read_dlc_csv
 from nsp_adapters.poses.dlc_h5 import looks_like_dlc_h5, read_dlc_h5
@@ -27,7 +28,7 @@ from nsp_adapters.poses.movement_file import looks_like_movement, read_movement
 from nsp_adapters.poses.nwb import looks_like_nwb_pose, read_nwb_pose
 from nsp_adapters.poses.sleap import looks_like_slp, read_slp
 from nsp_adapters.poses.sleap_analysis import looks_like_sleap_analysis, read_sleap_analysis
-from nsp_core.errors import AmbiguousError, FormatError, MissingFileError
+from nsp_core.errors import AmbiguousError, FormatError
 from nsp_core.poses import validate_poses
 
 __all__ = ["ENTRY_POINT_GROUP", "POSE_FORMATS", "PoseFormat", "detect_pose_format", "read_pose_file"]
@@ -95,13 +96,8 @@ def detect_pose_format(path: Path, stated: str | None = None) -> PoseFormat:
     AmbiguousError
         If several formats fit, or several packages add the stated one.
     """
-    if not path.exists():
-        raise MissingFileError(
-            found="no such file or folder",
-            expected="a pose file",
-            where=str(path),
-            remedy="check the path in the study file",
-        )
+    if not path.is_dir():
+        require_file(path, "a pose file")
     if stated is not None:
         return _stated_format(path, stated)
     fitting = _fitting(path, POSE_FORMATS)
@@ -115,7 +111,7 @@ def detect_pose_format(path: Path, stated: str | None = None) -> PoseFormat:
             found=f"content that fits {' and '.join(one.name for one in fitting)}",
             expected="content of one format",
             where=path.name,
-            remedy="state the format in the study file",
+            remedy="state the format in the study file or with --format",
         )
     return fitting[0]
 
@@ -202,11 +198,11 @@ def _unknown(path: Path, formats: Sequence[PoseFormat]) -> FormatError:
         with opened_hdf5(path, "a pose file") as opened:  # damage explains more than the lack of a format
             found = f"HDF5 that holds {', '.join(opened) or 'nothing'}"
     else:
-        with path.open("rb") as stream:
-            beginning = stream.read(40)
+        beginning = beginning_of(path, 40, "a pose file")
         if beginning.startswith(_NEARLY_DLC_CSV):
             read_dlc_csv(path, fps=1.0)  # says which header row is wrong, or that the gzip file is damaged
-        found = f"content of no known format (it begins {beginning!r})" if beginning else "an empty file"
+        nature = f": {nature_of(beginning)}" if nature_of(beginning) else ""
+        found = f"content of no known format (it begins {beginning!r}{nature})" if beginning else "an empty file"
     return FormatError(
         found=found,
         expected="; or ".join(f"{one.name}: {one.signature}" for one in formats),

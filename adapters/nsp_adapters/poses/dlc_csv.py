@@ -36,7 +36,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from nsp_adapters.poses.assemble import MAX_FRAMES, check_frames, require_file, require_fps
+from nsp_adapters.input_file import require_file
+from nsp_adapters.poses.assemble import MAX_FRAMES, check_frames, require_fps, single_precision
 from nsp_adapters.poses.dlc_table import LEVELS, DlcColumns, columns_by_name, dlc_poses
 from nsp_core.errors import FormatError
 
@@ -45,6 +46,10 @@ __all__ = ["looks_like_dlc_csv", "read_dlc_csv"]
 MISSING_CELLS = ("", "nan", "NaN", "NA")
 BLOCK_BYTES = 2**21  # of text held at a time
 MAX_LINE_BYTES = 2**24  # some hundred thousand columns: a longer line is damage, and would exhaust memory
+LONGEST_QUOTE = 60
+# Poses shrink five-fold, empty cells a hundred-fold: what unpacks to more is no recording.
+LARGEST_COMPRESSION = 200
+ALWAYS_ALLOWED_BYTES = 2**26
 EXAMPLE = """a valid file begins:
 scorer,DLC_net,DLC_net,DLC_net
 individuals,mouse1,mouse1,mouse1
@@ -219,7 +224,9 @@ def _header(path: Path) -> dict[str, list[str]]:
             raise _header_error(path, "columns separated by ';', as a spreadsheet program saves them")
         raise _header_error(path, f"no header row {' or '.join(absent)} (the file begins {beginning!r})")
     lengths = {name: len(cells) for name, cells in named.items()}
-    if len(set(lengths.values())) > 1 or not lengths["coords"]:
+    if not any(lengths.values()):
+        raise _header_error(path, "header rows without columns")
+    if len(set(lengths.values())) > 1:
         raise _header_error(path, "header rows of unequal length: " + ", ".join(f"{k} {n}" for k, n in lengths.items()))
     garbled = next((cell for cells in named.values() for cell in cells if "\ufffd" in cell), None)
     if garbled is not None:
@@ -258,8 +265,13 @@ def _text_blocks(path: Path, n_header_rows: int) -> Iterator[tuple[int, bytes]]:
         for _ in range(n_header_rows):
             stream.readline(MAX_LINE_BYTES)
         line = n_header_rows + 1
+        n_bytes, allowed = 0, max(ALWAYS_ALLOWED_BYTES, LARGEST_COMPRESSION * path.stat().st_size)
         while text := stream.read(BLOCK_BYTES):
             text += stream.readline(MAX_LINE_BYTES)
+            n_bytes += len(text)
+            if n_bytes > allowed:
+                found = f"more than {allowed / 2**20:.3g} MiB of text in {path.stat().st_size / 2**20:.3g} MiB"
+                raise _format_error(path, found, "a recording")
             if len(text) >= MAX_LINE_BYTES and b"\n" not in text:
                 raise _format_error(path, f"{len(text)} bytes without a line end", "a row", f", line {line}")
             yield line, text
@@ -291,8 +303,7 @@ def _parse_block(path: Path, line: int, text: bytes, n_columns: int) -> _Block:
         _refuse_cell(path, line, text, error)
     if any(dtype.kind not in "fiu" for dtype in table.dtypes):
         _refuse_cell(path, line, text, None)
-    with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite, which is refused
-        cells = table.to_numpy().astype(np.float32)
+    cells = single_precision(table.to_numpy())
     if np.isinf(cells).any():
         _refuse_cell(path, line, text, None)
     return table[0].to_numpy(dtype=np.float64, copy=True), cells
@@ -316,7 +327,8 @@ def _refuse_cell(path: Path, first_line: int, text: bytes, cause: Exception | No
     for number, line in enumerate(lines, start=first_line):
         for column, cell in enumerate(line.rstrip("\r").split(","), start=1):
             if not _is_number(cell):
-                raise _format_error(path, repr(cell), expected, f", line {number}, column {column}") from cause
+                shown = repr(cell if len(cell) <= LONGEST_QUOTE else cell[:LONGEST_QUOTE] + "...")
+                raise _format_error(path, shown, expected, f", line {number}, column {column}") from cause
     place = f", lines {first_line} to {first_line + len(lines) - 1}"
     raise _format_error(path, "a cell that is no number", expected, place) from cause
 

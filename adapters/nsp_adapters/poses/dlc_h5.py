@@ -38,7 +38,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nsp_adapters.poses.assemble import check_frames, require_fps
+from nsp_adapters.poses.assemble import check_frames, require_fps, single_precision
 from nsp_adapters.poses.dlc_table import LEVELS, columns_by_name, dlc_poses
 from nsp_adapters.poses.hdf5 import array_at, opened_hdf5, plain_text
 from nsp_adapters.poses.inert_pickle import InertPickleError, read_inert_pickle
@@ -66,10 +66,10 @@ class _Values:
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return the cells (row, column) of some rows."""
         if self.is_transposed:
-            return np.asarray(self.array[:, start:stop].T, dtype=np.float32)
+            return single_precision(self.array[:, start:stop].T)
         # Whole rows of a compound array come as they are stored; single fields would be picked out one by one.
         rows = self.array[start:stop] if self.field is None else self.array[start:stop][self.field]
-        return np.asarray(rows.reshape(stop - start, -1), dtype=np.float32)
+        return single_precision(rows.reshape(stop - start, -1))
 
 
 def looks_like_dlc_h5(path: Path) -> bool:
@@ -293,8 +293,7 @@ def _cells(
     step = max(1, BLOCK_BYTES // row_bytes)
     for start in range(0, frames.size, step):
         stop = min(start + step, frames.size)
-        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which is refused
-            yield frames[start:stop], np.concatenate([block.rows(start, stop) for block in blocks], axis=1)
+        yield frames[start:stop], np.concatenate([block.rows(start, stop) for block in blocks], axis=1)
 
 
 def _layout_error(path: Path, found: str) -> FormatError:

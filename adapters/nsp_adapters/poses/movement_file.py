@@ -28,12 +28,29 @@ from pathlib import Path
 import h5py
 import numpy as np
 import xarray as xr
+import zarr
 from numpy.typing import NDArray
 
-from nsp_adapters.poses.assemble import assemble_poses, check_frames, empty_poses, length_of_video, require_fps
-from nsp_adapters.poses.hdf5 import array_at, is_hdf5, opened_hdf5, plain_text, text_at
+from nsp_adapters.input_file import require_file
+from nsp_adapters.poses.assemble import (
+    assemble_poses,
+    check_frames,
+    empty_poses,
+    length_of_video,
+    require_fps,
+    single_precision,
+)
+from nsp_adapters.poses.hdf5 import (
+    ALWAYS_ALLOWED_BYTES,
+    LARGEST_COMPRESSION,
+    array_at,
+    is_hdf5,
+    opened_hdf5,
+    plain_text,
+    text_at,
+)
 from nsp_adapters.poses.timing import agreed_fps, frames_of_times
-from nsp_core.errors import FormatError, MissingFileError, NspError, PoseError
+from nsp_core.errors import FormatError, NspError, PoseError
 
 __all__ = ["looks_like_movement", "read_movement"]
 
@@ -99,6 +116,7 @@ def read_movement(
     PoseError
         If it holds no two-dimensional poses, is longer than ``n_frames``, or fps or scale is impossible.
     """
+    _require_there(path)
     stored = _normalized(path, _open(path))
     keypoints, individuals = ([str(name) for name in stored[dim].values] for dim in ("keypoint", "individual"))
     frames, fps = _frames(path, stored, fps)
@@ -107,11 +125,11 @@ def read_movement(
         raise _layout_error(path, f"time {stored['time'].values[wrong[0]]}: a frame that is {wrong[1]}")
     length = length_of_video(path, int(frames.max(initial=-1)), n_frames)
     position, confidence = empty_poses(length, len(keypoints), len(individuals))
-    position[frames] = stored["position"].sel(space=["x", "y"]).values
+    position[frames] = single_precision(stored["position"].sel(space=["x", "y"]).values)
     if "confidence" in stored:
         by_individual = "keypoint" not in stored["confidence"].dims
         given = stored["confidence"].transpose("time", *(() if by_individual else ("keypoint",)), "individual").values
-        confidence[frames] = given[:, np.newaxis] if by_individual else given
+        confidence[frames] = single_precision(given[:, np.newaxis] if by_individual else given)
     return assemble_poses(
         path,
         position,
@@ -126,23 +144,18 @@ def read_movement(
 
 
 def _require_there(path: Path) -> None:
-    if not path.exists():
-        raise MissingFileError(
-            found="no such file or folder",
-            expected=EXPECTED,
-            where=str(path),
-            remedy="check the path in the study file",
-        )
+    if not path.is_dir():
+        require_file(path, EXPECTED)
 
 
 def _open(path: Path) -> xr.Dataset:
-    _require_there(path)
     if path.is_file() and is_hdf5(path):
         return _from_hdf5(path)
     if path.is_dir():
         _require_no_pickle(path)
     try:
         if path.is_dir():
+            _require_honest_arrays(path)
             stored: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None).load()
             return stored
         with xr.open_dataset(path, engine="scipy", decode_times=False) as opened:
@@ -224,7 +237,7 @@ def _normalized(path: Path, stored: xr.Dataset) -> xr.Dataset:
         )
     dims = ("time", "space", "keypoint", "individual")
     found = stored["position"].dims if "position" in stored else ()
-    unnamed = [dim for dim in dims if dim not in stored.coords]
+    unnamed = [dim for dim in dims if dim not in stored.coords or stored[dim].dims != (dim,)]
     if sorted(map(str, found)) != sorted(dims) or unnamed:
         raise _layout_error(path, f"position {found}" + (f" without names of {', '.join(unnamed)}" if unnamed else ""))
     axes = [str(axis) for axis in stored["space"].values]
@@ -266,15 +279,28 @@ def _require_no_pickle(path: Path) -> None:
     for metadata in sorted(file for name in _ZARR_METADATA for file in path.rglob(name)):
         try:
             content = json.loads(metadata.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
+            codecs = [codec for codec in _named_codecs(content) if "pickle" in codec.lower()]
+        except (ValueError, OSError, RecursionError) as error:
             raise _layout_error(path, f"damaged metadata {metadata.relative_to(path)}") from error
-        codecs = [codec for codec in _named_codecs(content) if "pickle" in codec.lower()]
         if codecs:
             raise FormatError(
                 found=f"values stored as Python objects (codec {codecs[0]!r} in {metadata.relative_to(path)})",
                 expected="numbers and text",
                 where=path.name,
                 remedy="loading them could run code: save the dataset as netCDF, or with text names",
+            )
+
+
+def _require_honest_arrays(path: Path) -> None:
+    """Refuse a store whose metadata declare more than its chunks can hold: what is not stored is filled in."""
+    stored = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    for name, array in zarr.open_group(path, mode="r").arrays():
+        if array.nbytes > max(ALWAYS_ALLOWED_BYTES, LARGEST_COMPRESSION * stored):
+            raise FormatError(
+                found=f"{name}: {array.nbytes / 2**30:.3g} GiB declared in a store of {stored / 2**20:.3g} MiB",
+                expected="arrays that are stored in it",
+                where=path.name,
+                remedy="copy the store again from its source: chunks may be missing",
             )
 
 

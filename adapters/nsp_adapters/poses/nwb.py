@@ -46,6 +46,7 @@ from nsp_adapters.poses.assemble import (
     empty_poses,
     length_of_video,
     require_fps,
+    single_precision,
 )
 from nsp_adapters.poses.body_parts import require_shared_keypoints
 from nsp_adapters.poses.hdf5 import array_at, opened_hdf5, plain_text, text_at
@@ -136,9 +137,9 @@ def read_nwb_pose(
         )
         for column, series in enumerate(animals.values()):
             for row, keypoint in enumerate(keypoints):
-                position[frames, :, row, column] = _pixels(path, series[keypoint], frames.size)
+                position[frames, :, row, column] = single_precision(_pixels(path, series[keypoint], frames.size))
                 if "confidence" in series[keypoint]:
-                    confidence[frames, row, column] = _confidence(path, series[keypoint], frames.size)
+                    confidence[frames, row, column] = single_precision(_confidence(path, series[keypoint], frames.size))
         source = every[0].parent
         software = plain_text(source["source_software"][()]) if "source_software" in source else "NWB"
     return assemble_poses(
@@ -159,10 +160,12 @@ def _type(group: object) -> str:
 
 
 def _containers(opened: h5py.File) -> dict[str, h5py.Group]:
-    modules = opened["processing"].values() if "processing" in opened else ()
+    processing = opened.get("processing")
+    modules = processing.values() if isinstance(processing, h5py.Group) else ()
     return {
         name: member
         for module in modules
+        if isinstance(module, h5py.Group)  # a link that leads nowhere is None
         for name, member in module.items()
         if _type(member) == "PoseEstimation"
         and any(_type(series) == "PoseEstimationSeries" for series in member.values())

@@ -32,10 +32,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from nsp_adapters.poses.assemble import assemble_poses, empty_poses, length_of_video, require_fps
-from nsp_adapters.poses.hdf5 import opened_hdf5
+from nsp_adapters.poses.assemble import (
+    assemble_poses,
+    check_frames,
+    empty_poses,
+    length_of_video,
+    require_fps,
+    single_precision,
+)
+from nsp_adapters.poses.hdf5 import opened_hdf5, require_honest_arrays
 from nsp_core.errors import AmbiguousError, FormatError, PoseError
 
 __all__ = ["looks_like_slp", "read_slp"]
@@ -115,14 +123,15 @@ def read_slp(
         )
     keypoints = _shared_skeleton(path, instances)
     chosen, individuals, n_untracked = _by_individual(path, frames)
+    _require_possible_frames(path, list(chosen))
     length = length_of_video(path, max(chosen), n_frames)
     position, confidence = empty_poses(length, len(keypoints), len(individuals))
     for frame, of_individual in chosen.items():
         for name, instance in of_individual.items():
             column = individuals.index(name)
-            position[frame, :, :, column] = instance.numpy(invisible_as_nan=True).T
+            position[frame, :, :, column] = single_precision(instance.numpy(invisible_as_nan=True).T)
             if _is_predicted(instance):
-                confidence[frame, :, column] = instance.points["score"]
+                confidence[frame, :, column] = single_precision(instance.points["score"])
     poses = assemble_poses(
         path,
         position,
@@ -148,6 +157,7 @@ def _load(path: Path) -> Any:
                 where=path.name,
                 remedy="give the project as SLEAP saved it",
             )
+        require_honest_arrays(opened, path)
     try:
         sleap_io = importlib.import_module("sleap_io")
     except ImportError as error:
@@ -244,6 +254,18 @@ def _by_individual(path: Path, frames: Sequence[Any]) -> tuple[_Chosen, list[str
     if not names and not is_single:
         _refuse_untracked(path, frames)
     return chosen, list(names.values()) if names and not is_single else [only], n_untracked
+
+
+def _require_possible_frames(path: Path, frames: Sequence[int]) -> None:
+    wrong = check_frames(np.array(frames, dtype=np.float64))
+    if wrong is not None:
+        row, problem = wrong
+        raise FormatError(
+            found=f"frame number {frames[row]}, which is {problem}",
+            expected="0-based frames of the video",
+            where=path.name,
+            remedy="copy the file again from its source, or save it again in SLEAP",
+        )
 
 
 def _without_corrected(frame: Any) -> Iterator[tuple[_Instance, Any]]:

@@ -33,7 +33,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nsp_adapters.poses.assemble import assemble_poses, empty_poses, length_of_video, require_fps
+from nsp_adapters.poses.assemble import (
+    assemble_poses,
+    empty_poses,
+    length_of_video,
+    require_fps,
+    single_precision,
+)
 from nsp_adapters.poses.hdf5 import array_at, opened_hdf5, plain_text, text_at
 from nsp_core.errors import FormatError
 
@@ -148,14 +154,11 @@ def _track_names(opened: h5py.File, path: Path, n_tracks: int) -> list[str]:
     return [name or f"track_{number}" for number, name in enumerate(names or [""] * n_tracks)]
 
 
-def _of_track(
-    array: h5py.Dataset, order: tuple[str, ...], number: int, wanted: tuple[str, ...]
-) -> NDArray[np.floating]:
+def _of_track(array: h5py.Dataset, order: tuple[str, ...], number: int, wanted: tuple[str, ...]) -> NDArray[np.float32]:
     """Return the values of one track, its other axes in the wanted order."""
     index = tuple(number if name == "track" else slice(None) for name in order)
     left = [name for name in order if name != "track"]
-    values: NDArray[np.floating] = np.transpose(array[index], [left.index(name) for name in wanted])
-    return values
+    return single_precision(np.transpose(array[index], [left.index(name) for name in wanted]))
 
 
 def _layout_error(path: Path, found: str) -> FormatError:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nsp_adapters.poses.assemble import MAX_FRAMES
 from nsp_core.errors import FormatError
 
 __all__ = ["agreed_fps", "frames_of_times"]
@@ -86,7 +87,8 @@ def frames_of_times(
     >>> frames.tolist(), round(fps, 9)
     ([0, 1, 2, 5], 29.97)
     """
-    steps = np.diff(times_s)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite times are refused below
+        steps = np.diff(times_s)
     bad = ~np.isfinite(times_s)
     bad[1:] |= ~(steps > 0)
     if bad.any():
@@ -99,12 +101,20 @@ def frames_of_times(
         )
     if times_s.size < 2:
         return np.zeros(times_s.size, dtype=np.int64), agreed_fps(path, fps, None)
-    since_first = times_s - times_s[0]
-    # The median step finds the grid, rounded times or not; the whole recording then tells its rate exactly.
-    counted = np.rint(np.cumsum(np.concatenate([[0.0], np.rint(steps / np.median(steps))])))
-    measured = float(counted[-1] / since_first[-1])
-    deviation = np.abs(since_first * measured - counted)
-    if deviation.max() > LARGEST_DEVIATION:
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows fits no grid, and is refused as such
+        since_first = times_s - times_s[0]
+        # The median step finds the grid, rounded times or not; the whole recording then tells its rate exactly.
+        counted = np.rint(np.cumsum(np.concatenate([[0.0], np.rint(steps / np.median(steps))])))
+        measured = float(counted[-1] / since_first[-1])
+        deviation = np.abs(since_first * measured - counted)
+    if counted[-1] > MAX_FRAMES:
+        raise FormatError(
+            found=f"times that are {counted[-1]:.3g} frames apart",
+            expected=f"at most {MAX_FRAMES} frames",
+            where=path.name,
+            remedy="export the file again: a time is damaged",
+        )
+    if not deviation.max() <= LARGEST_DEVIATION:
         row = int(np.argmax(deviation))
         raise FormatError(
             found=f"a time {deviation[row]:.2g} frames off a regular grid of {measured:.6g} frames per second",

@@ -52,3 +52,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def write_events(write: Callable[..., Path]) -> Callable[..., Path]:
+    """Write a BORIS table: ``write_events(text, name)``."""
+
+    def write_events(text: str, name: str = "events.csv") -> Path:
+        return write(text, name)
+
+    return write_events

@@ -14,86 +14,12 @@ from hypothesis import strategies as st
 from nsp_adapters.annotations.boris_tabular import looks_like_boris_tabular, read_boris_tabular
 from nsp_core.errors import AmbiguousError, FormatError, LabelError, MissingFileError
 from nsp_core.labels import Bout, PointEvent
-
-PREAMBLE = """Observation id,day 1,,,,,,,
-,,,,,,,,
-Media file(s),,,,,,,,
-,,,,,,,,
-Player #1,C:/Video/cage3.avi,,,,,,,
-,,,,,,,,
-Observation date,2021-06-15 13:41:51,,,,,,,
-Time offset (s),{offset},,,,,,,
-,,,,,,,,
-independent variables,,,,,,,,
-variable,value,,,,,,,
-Observer,anna,,,,,,,
-,,,,,,,,
-"""
-V7 = "Time,Media file path,Total length,FPS,Subject,Behavior,Behavioral category,Comment,Status\n"
-V8 = (
-    "Observation id,Observation date,Description,Observation duration,Observation type,Source,Media duration (s),FPS,"
-    "Subject,Behavior,Behavioral category,Behavior type,Time,Media file name,Image index,Image file path,Comment\n"
-)
-V9 = (
-    "Observation id,Observation date,Description,Observation duration,Observation type,Source,Time offset (s),"
-    "Media duration (s),FPS,observer,Subject,Behavior,Behavioral category,Modifier #1,Modifier #2,Behavior type,Time,"
-    "Media file name,Image index,Image file path,Comment\n"
-)
+from tests.adapters.annotations.boris_examples import PREAMBLE, V7, V8, V9, read, refusal, v7, v8, v9
 
 
-def v7(time: object, status: str, subject: str = "rat1", behavior: str = "sniff", fps: object = 25.0) -> str:
-    return f"{time},C:/Video/cage3.avi,20.000,{fps},{subject},{behavior},,,{status}\n"
-
-
-def v8(time: float, status: str, subject: str = "rat1", behavior: str = "sniff") -> str:
-    media = "Media file(s),player #1:C:/Video/cage3.avi,20.000,25.000"
-    return f"day 1,2024-01-01 10:00:00,,20.000,{media},{subject},{behavior},,{status},{time},cage3.avi,NA,NA,\n"
-
-
-def v9(
-    time: float,
-    status: str,
-    *,
-    subject: str = "rat1",
-    behavior: str = "sniff",
-    modifiers: str = ",",
-    observation: str = "day 1",
-    coded: str = "20.000",
-    offset: str = "0.000",
-    media: str = "player #1:C:/Video/cage3.avi",
-    duration: str = "20.000",
-    fps: str = "25.000",
-    observer: str = "",
-) -> str:
-    head = f"{observation},2024-01-01 10:00:00,,{coded},Media file(s),{media},{offset},{duration},{fps},{observer}"
-    return f"{head},{subject},{behavior},,{modifiers},{status},{time:.3f},cage3.avi,NA,NA,\n"
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    def write(text: str, name: str = "events.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text.encode())
-        return path
-
-    return write
-
-
-def read(path: Path, **request: object):
-    imported = read_boris_tabular(path, **({"fps": 25.0} | request))
-    (labels,) = imported.labels
-    return labels, imported.assumptions
-
-
-def refusal(kind: type[Exception], path: Path, **request: object) -> str:
-    with pytest.raises(kind) as caught:
-        read_boris_tabular(path, **({"fps": 25.0} | request))
-    return str(caught.value)
-
-
-def test_version_7_with_preamble(write):
+def test_version_7_with_preamble(write_events):
     rows = v7(1, "START") + v7(2.2, "STOP") + v7(3, "POINT", "rat2", "squeak") + v7(19.5, "START") + v7(20, "STOP")
-    labels, assumptions = read(write(PREAMBLE.format(offset=0.0) + V7 + rows))
+    labels, assumptions = read(write_events(PREAMBLE.format(offset=0.0) + V7 + rows))
     assert (labels.recording, labels.annotator) == ("day 1", "anna")
     assert labels.bouts == (Bout("sniff", 25, 55, "rat1"), Bout("sniff", 488, 500, "rat1"))
     assert labels.points == (PointEvent("squeak", 75, "rat2"),)
@@ -101,81 +27,63 @@ def test_version_7_with_preamble(write):
     assert assumptions == ()
 
 
-def test_versions_8_and_9_are_found_by_column_name(write):
+def test_versions_8_and_9_are_found_by_column_name(write_events):
     expected = (Bout("sniff", 25, 55, "rat1"),)
-    labels, _ = read(write(V8 + v8(1, "START") + v8(2.2, "STOP")))
+    labels, _ = read(write_events(V8 + v8(1, "START") + v8(2.2, "STOP")))
     assert (labels.bouts, labels.annotator, dict(labels.observed)) == (expected, "unknown", {"sniff": ((0, 500),)})
-    labels, _ = read(write(V9 + v9(1, "START", observer="ben") + v9(2.2, "STOP", observer="ben")))
+    labels, _ = read(write_events(V9 + v9(1, "START", observer="ben") + v9(2.2, "STOP", observer="ben")))
     assert (labels.bouts, labels.annotator) == (expected, "ben")
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_separator_line_ending_byte_order_mark_and_spelling_do_not_matter(write, separator, ending):
+def test_separator_line_ending_byte_order_mark_and_spelling_do_not_matter(write_events, separator, ending):
     text = V7.replace("Behavior,", "Behaviour,") + v7(1, "START") + v7(2.2, "STOP")
-    path = write("\ufeff" + text.replace(",", separator).replace("\n", ending), "events.txt")
+    path = write_events("\ufeff" + text.replace(",", separator).replace("\n", ending), "events.txt")
     assert looks_like_boris_tabular(path)
     assert read(path)[0].bouts == (Bout("sniff", 25, 55, "rat1"),)
 
 
-def test_time_offset_is_part_of_the_times_and_subtracted(write):
-    labels, _ = read(write(PREAMBLE.format(offset="10.000") + V7 + v7(11, "START") + v7(12.2, "STOP")))
+def test_time_offset_is_part_of_the_times_and_subtracted(write_events):
+    labels, _ = read(write_events(PREAMBLE.format(offset="10.000") + V7 + v7(11, "START") + v7(12.2, "STOP")))
     assert labels.bouts == (Bout("sniff", 25, 55, "rat1"),)
-    labels, _ = read(write(V9 + v9(6, "START", offset="5.000") + v9(7.2, "STOP", offset="5.000")))
+    labels, _ = read(write_events(V9 + v9(6, "START", offset="5.000") + v9(7.2, "STOP", offset="5.000")))
     assert labels.bouts == (Bout("sniff", 25, 55, "rat1"),)
-    path = write(V9 + v9(1, "START", offset="5.000") + v9(7.2, "STOP", offset="5.000"))
+    path = write_events(V9 + v9(1, "START", offset="5.000") + v9(7.2, "STOP", offset="5.000"))
     assert "line 2: found sniff at frame -100" in refusal(LabelError, path)
 
 
-def test_another_frame_rate_is_refused_and_rounding_is_not(write):
-    rows = "".join(v7(time, status, fps=58.83) for time, status in ((1, "START"), (2, "STOP")))
-    path = write(V7 + rows)
-    message = refusal(FormatError, path, fps=50.0)
-    assert "found 58.83 frames per second in the file and 50 stated" in message
-    assert read(path, fps=58.8235)[0].bouts == (Bout("sniff", 59, 118, "rat1"),)
-    assert read(path, fps=None)[0].bouts == (Bout("sniff", 59, 118, "rat1"),)
-    ntsc = write(V7 + "".join(v7(time, status, fps=29.97) for time, status in ((1, "START"), (2, "STOP"))))
-    assert read(ntsc, fps=30000 / 1001)[0].bouts == (Bout("sniff", 30, 60, "rat1"),)
-    assert "29.97 frames per second in the file and 30 stated" in refusal(FormatError, ntsc, fps=30.0)
-
-
-def test_frame_rate_that_nobody_states_is_asked_for(write):
-    path = write(V7 + v7(1, "START", fps="NA") + v7(2, "STOP", fps="NA"))
-    assert "found times in seconds and no frame rate" in refusal(FormatError, path, fps=None)
-    assert read(path)[0].bouts == (Bout("sniff", 25, 50, "rat1"),)
-
-
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 1, 3), (3, 2, 1, 0), (2, 3, 0, 1)])
-def test_bouts_that_touch_stay_two_in_any_order_of_rows(write, order):
+def test_bouts_that_touch_stay_two_in_any_order_of_rows(write_events, order):
     rows = [v7(1, "START"), v7(2, "STOP"), v7(2, "START"), v7(3, "STOP")]
-    labels, _ = read(write(V7 + "".join(rows[index] for index in order)))
+    labels, _ = read(write_events(V7 + "".join(rows[index] for index in order)))
     assert labels.bouts == (Bout("sniff", 25, 50, "rat1"), Bout("sniff", 50, 75, "rat1"))
 
 
-def test_implicit_stop_shares_the_frame_of_the_next_start(write):
+def test_implicit_stop_shares_the_frame_of_the_next_start(write_events):
     rows = v7(1, "START") + v7(1.999, "STOP") + v7(2, "START", behavior="groom") + v7(3, "STOP", behavior="groom")
-    labels, _ = read(write(V7 + rows))
+    labels, _ = read(write_events(V7 + rows))
     assert labels.bouts == (Bout("sniff", 25, 50, "rat1"), Bout("groom", 50, 75, "rat1"))
 
 
-def test_point_events_at_one_time_are_all_kept(write):
-    labels, _ = read(write(V7 + v7(2, "POINT") + v7(2, "POINT") + v7(2, "POINT", "rat2")))
+def test_point_events_at_one_time_are_all_kept(write_events):
+    labels, _ = read(write_events(V7 + v7(2, "POINT") + v7(2, "POINT") + v7(2, "POINT", "rat2")))
     assert labels.points == (PointEvent("sniff", 50, "rat1"),) * 2 + (PointEvent("sniff", 50, "rat2"),)
 
 
-def test_bout_shorter_than_a_frame_is_kept_and_told(write):
-    labels, assumptions = read(write(V7 + v7(1, "START") + v7(1.001, "STOP") + v7(20, "START") + v7(20, "STOP")))
+def test_bout_shorter_than_a_frame_is_kept_and_told(write_events):
+    labels, assumptions = read(write_events(V7 + v7(1, "START") + v7(1.001, "STOP") + v7(20, "START") + v7(20, "STOP")))
     assert labels.bouts == (Bout("sniff", 25, 26, "rat1"), Bout("sniff", 499, 500, "rat1"))
     assert "observation 'events': bouts shorter than half a frame were kept as one frame: 2" in assumptions
 
 
 @pytest.mark.parametrize("subject", ["", "No focal subject"])
-def test_nobody_in_particular_is_none(write, subject):
-    labels, _ = read(write(V7 + v7(1, "START", subject) + v7(2, "STOP", subject)))
+def test_nobody_in_particular_is_none(write_events, subject):
+    labels, _ = read(write_events(V7 + v7(1, "START", subject) + v7(2, "STOP", subject)))
     assert labels.bouts == (Bout("sniff", 25, 50),)
 
 
-def test_states_pair_per_subject_behavior_and_modifiers(write):
+def test_states_pair_per_subject_behavior_and_modifiers(write_events):
     rows = [
         v9(1, "START"),
         v9(2, "START", subject="rat2"),
@@ -186,7 +94,7 @@ def test_states_pair_per_subject_behavior_and_modifiers(write):
         v9(7, "STOP", behavior="groom"),
         v9(8, "STOP", modifiers="hard,"),
     ]
-    labels, assumptions = read(write(V9 + "".join(rows)))
+    labels, assumptions = read(write_events(V9 + "".join(rows)))
     frames = {(bout.behavior, bout.individual): [] for bout in labels.bouts}
     for bout in labels.bouts:
         frames[bout.behavior, bout.individual].append((bout.start_frame, bout.stop_frame))
@@ -200,19 +108,19 @@ def test_states_pair_per_subject_behavior_and_modifiers(write):
     assert assumptions[0].endswith("'hard'")
 
 
-def test_target_is_known_only_where_a_modifier_names_another_subject(write):
+def test_target_is_known_only_where_a_modifier_names_another_subject(write_events):
     rows = [
         v9(1, "START", modifiers="rat2,hard"),
         v9(2, "STOP", modifiers="rat2,hard"),
         v9(3, "START", subject="rat2", modifiers="rat2,None"),
         v9(4, "STOP", subject="rat2", modifiers="rat2,None"),
     ]
-    path = write(V9 + "".join(rows))
+    path = write_events(V9 + "".join(rows))
     assert [bout.target for bout in read(path)[0].bouts] == [None, None]
     labels, assumptions = read(path, target_from_modifier=True)
     assert labels.bouts == (Bout("sniff", 25, 50, "rat1", "rat2"), Bout("sniff", 75, 100, "rat2", None))
     assert assumptions[0].endswith("'hard'")
-    both = write(
+    both = write_events(
         V9
         + "".join(v9(t, s, subject="", modifiers="rat1,rat2") for t, s in ((1, "START"), (2, "STOP")))
         + rows[2]
@@ -223,8 +131,8 @@ def test_target_is_known_only_where_a_modifier_names_another_subject(write):
     assert "line 2: found sniff with modifiers that name 'rat1', 'rat2', expected one target" in message
 
 
-def test_unmatched_rows_are_named(write):
-    path = write(V7 + v7(1, "START") + v7(2, "START") + v7(3, "STOP") + v7(5, "STOP", "rat2"))
+def test_unmatched_rows_are_named(write_events):
+    path = write_events(V7 + v7(1, "START") + v7(2, "START") + v7(3, "STOP") + v7(5, "STOP", "rat2"))
     message = refusal(LabelError, path)
     assert (
         "a START of sniff by rat1 at 2.000 s (events.csv, line 3) while the one of events.csv, line 2 has no STOP"
@@ -232,94 +140,15 @@ def test_unmatched_rows_are_named(write):
     )
     assert "a STOP of sniff by rat2 at 5.000 s (events.csv, line 5) with no START before it" in message
     assert "expected a STOP for every START" in message
-    live = write((V7 + v7(1, "START")).replace("20.000", "NA"))
+    live = write_events((V7 + v7(1, "START")).replace("20.000", "NA"))
     assert "a START of sniff by rat1 at 1.000 s (events.csv, line 2) with no STOP" in refusal(LabelError, live)
 
 
-def test_last_start_without_stop_lasts_to_the_end_of_the_media_and_is_told(write):
-    labels, assumptions = read(write(V7 + v7(1, "START") + v7(2, "STOP") + v7(18, "START")))
+def test_last_start_without_stop_lasts_to_the_end_of_the_media_and_is_told(write_events):
+    labels, assumptions = read(write_events(V7 + v7(1, "START") + v7(2, "STOP") + v7(18, "START")))
     assert labels.bouts == (Bout("sniff", 25, 50, "rat1"), Bout("sniff", 450, 500, "rat1"))
     assert len(assumptions) == 1
     assert "(events.csv, line 4) has no STOP and was taken to last to the end of the media" in assumptions[0]
-
-
-def test_rows_outside_the_recording_are_named_and_one_late_frame_is_clipped(write):
-    path = write(V7 + v7(19, "START") + v7(20, "STOP"))
-    assert read(path, n_frames=499)[0].bouts == (Bout("sniff", 475, 499, "rat1"),)
-    assert "line 2: found sniff at frame 500, expected frames 0 to 498" in refusal(LabelError, path, n_frames=498)
-    late = write(V7 + v7(30, "POINT"))
-    assert "line 2: found sniff at frame 750, expected frames 0 to 500" in refusal(LabelError, late)
-
-
-def test_observed_spans_say_where_they_come_from(write):
-    bout = v7(1, "START") + v7(2, "STOP")
-    unknown = write(V7 + bout.replace("20.000", "NA"))
-    labels, assumptions = read(unknown, looked_for=("groom",))
-    assert dict(labels.observed) == {"sniff": ((0, 50),), "groom": ((0, 50),)}
-    assert assumptions == (
-        "observation 'events': its length is not stated: observed up to frame 50, the last one mentioned",
-    )
-    assert dict(read(unknown, n_frames=400)[0].observed) == {"sniff": ((0, 400),)}
-    known = write(V7 + bout)
-    labels, assumptions = read(known, n_frames=600)
-    assert dict(labels.observed) == {"sniff": ((0, 500),)}
-    assert assumptions == ("observation 'events': its media have 500 frames and the recording has 600",)
-    labels, assumptions = read(write(V7 + v7(1, "START") + v7(20.5, "STOP")))
-    assert dict(labels.observed) == {"sniff": ((0, 512),)}
-    assert "it mentions frame 512 of media of 500 frames: observed up to there" in assumptions[0]
-
-
-def test_export_limited_in_time_is_observed_only_there(write):
-    rows = v9(5, "START", coded="6.000") + v9(11, "STOP", coded="6.000")
-    labels, assumptions = read(write(V9 + rows))
-    assert dict(labels.observed) == {"sniff": ((125, 275),)}
-    assert "its export covers 6.000 s of 20.000 s of media: observed from its first event to its last" in assumptions[0]
-    cut = write(V9 + rows + v9(11, "START", coded="6.000", behavior="groom"))
-    assert "a START of groom by rat1 at 11.000 s (events.csv, line 4) with no STOP" in refusal(LabelError, cut)
-
-
-def test_media_in_a_row_are_one_recording_and_other_players_do_not_count(write):
-    media = {"media": "player #1:a.mp4;b.mp4|player #2:c.mp4", "duration": "20.000;10.000|5.000", "coded": "30.000"}
-    rows = v9(25, "START", fps="25.000;25.000|50.000", **media) + v9(30, "STOP", fps="25.000;25.000|50.000", **media)
-    labels, assumptions = read(write(V9 + rows))
-    assert labels.bouts == (Bout("sniff", 625, 750, "rat1"),)
-    assert dict(labels.observed) == {"sniff": ((0, 750),)}
-    assert assumptions == ("observation 'day 1': its 2 videos were taken for one recording, one after another",)
-    mixed = write(V9 + v9(25, "POINT", fps="25.000;50.000", **media))
-    assert "found media of 25 and 50 frames per second in one observation" in refusal(FormatError, mixed)
-
-
-def test_recording_is_an_observation_or_a_video(write):
-    others = {"observation": "day 2", "media": "player #1:/data/cage4.mp4"}
-    path = write(V9 + v9(1, "POINT") + v9(2, "POINT", **others))
-    assert [one.recording for one in read_boris_tabular(path, fps=None).labels] == ["day 1", "day 2"]
-    for name in ("day 2", "cage4", "/data/cage4.mp4"):
-        labels, _ = read(path, recording=name)
-        assert (labels.recording, labels.points) == (name, (PointEvent("sniff", 50, "rat1"),))
-    message = refusal(LabelError, path, recording="cage5")
-    assert "found no observation 'cage5' and none of a video of that name, expected one of 'day 1', 'day 2'" in message
-    assert "found one n_frames and 2 observations" in refusal(AmbiguousError, path, n_frames=500)
-
-
-def test_the_only_observation_is_taken_whatever_its_id(write):
-    labels, assumptions = read(write(V9 + v9(1, "POINT")), recording="session 7")
-    assert labels.recording == "session 7"
-    assert assumptions == ("events.csv: its only observation 'day 1' was taken for 'session 7'",)
-
-
-def test_annotators_of_one_video_stay_apart(write):
-    path = write(V9 + v9(1, "POINT", observer="anna") + v9(2, "POINT", observation="day 1 again", observer="ben"))
-    imported = read_boris_tabular(path, fps=25.0, recording="cage3")
-    assert [(one.recording, one.annotator) for one in imported.labels] == [("cage3", "anna"), ("cage3", "ben")]
-    assert read(path, recording="cage3", annotator="ben")[0].points == (PointEvent("sniff", 50, "rat1"),)
-    path = write(V9 + v9(1, "POINT") + v9(2, "POINT", observation="day 1 again"))
-    message = refusal(AmbiguousError, path, recording="cage3")
-    assert "found 2 observations of 'cage3': 'day 1', 'day 1 again'" in message
-
-
-def test_table_without_events_is_observed_throughout(write):
-    labels, _ = read(write(PREAMBLE.format(offset=0) + V7), looked_for=("sniff",), n_frames=500)
-    assert (labels.recording, labels.bouts, dict(labels.observed)) == ("day 1", (), {"sniff": ((0, 500),)})
 
 
 @pytest.mark.parametrize(
@@ -338,8 +167,8 @@ def test_table_without_events_is_observed_throughout(write):
         (V7.replace("Comment", "Time") + v7(1, "START"), "line 1: found 2 columns 'time', expected each column once"),
     ],
 )
-def test_damaged_table_says_where(write, text, message):
-    assert message in refusal(FormatError, write(text))
+def test_damaged_table_says_where(write_events, text, message):
+    assert message in refusal(FormatError, write_events(text))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
@@ -351,10 +180,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     assert not looks_like_boris_tabular(path.with_name("none.csv"))
 
 
-def test_endless_cell_is_refused(write):
-    path = write(V7 + 'x,"' + "y" * 200_000)
+def test_endless_cell_is_refused(write_events):
+    path = write_events(V7 + 'x,"' + "y" * 200_000)
     assert "found text that is no table (field larger than field limit" in refusal(FormatError, path)
-    assert not looks_like_boris_tabular(write("\x00\x01\x02", "noise.csv"))
+    assert not looks_like_boris_tabular(write_events("\x00\x01\x02", "noise.csv"))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -363,7 +192,7 @@ def test_endless_cell_is_refused(write):
     edges=st.lists(st.integers(0, 5000), min_size=2, max_size=20, unique=True),
     shuffled=st.randoms(use_true_random=False),
 )
-def test_every_frame_comes_back_from_three_decimals(write, fps, edges, shuffled):
+def test_every_frame_comes_back_from_three_decimals(write_events, fps, edges, shuffled):
     edges = sorted(edges)
     expected = tuple(Bout("sniff", start, stop, "rat1") for start, stop in pairwise(edges))
     rows = [
@@ -372,14 +201,14 @@ def test_every_frame_comes_back_from_three_decimals(write, fps, edges, shuffled)
         for frame, status in ((bout.start_frame, "START"), (bout.stop_frame, "STOP"))
     ]
     shuffled.shuffle(rows)
-    labels, _ = read(write(V9 + "".join(rows)), fps=fps, n_frames=5000)
+    labels, _ = read(write_events(V9 + "".join(rows)), fps=fps, n_frames=5000)
     assert labels.bouts == expected
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=80) | st.text(alphabet=',;\t\n"0123456789.STARTOPnaif', max_size=120))
-def test_any_text_is_read_or_refused(write, text):
-    path = write(V7 + text)
+def test_any_text_is_read_or_refused(write_events, text):
+    path = write_events(V7 + text)
     looks_like_boris_tabular(path)
     with suppress(FormatError, LabelError, AmbiguousError):
         read_boris_tabular(path, fps=25.0)

@@ -34,8 +34,12 @@ def test_streams_with_types_in_common_are_kept_apart(write):
 
 
 def test_single_stream_was_looked_at_for_all_that_is_configured(write):
-    (labels,) = read_caltech_streams(write(HEADER + S1)).labels
-    assert labels.observed == dict.fromkeys(["attack", "rear", "bite"], ((0, 12),))
+    read = read_caltech_streams(write(HEADER + S1), n_frames=15)
+    assert read.labels[0].observed == dict.fromkeys(["attack", "rear", "bite"], ((0, 12),))
+    assert read.assumptions[1:] == (
+        "cage3.csv: labels of stream S1 end after 12 of 15 frames; the rest is unlabeled",
+        "cage3.csv: rear, bite in no row: looked for wherever it was scored, and never seen",
+    )
 
 
 def test_unscored_frames_are_not_observed(write):

@@ -43,7 +43,15 @@ def test_seconds_and_no_names(write):
 
 def test_unsigned_rows_belong_to_each_annotator(write):
     path = write("behavior,start_frame,stop_frame,annotator\na,1,2,\na,5,6,anna\na,7,8,ben\n")
-    assert [(each.annotator, len(each.bouts)) for each in read_plain_bouts(path).labels] == [("anna", 2), ("ben", 2)]
+    read = read_plain_bouts(path, n_frames=10)
+    assert [(each.annotator, len(each.bouts)) for each in read.labels] == [("anna", 2), ("ben", 2)]
+    assert read.assumptions == (
+        "cage3, anna: a looked for in every frame of [0, 10)",
+        "cage3.csv: no column recording: every row was taken for 'cage3'",
+        "cage3.csv: 1 rows that name no annotator were taken for those of 'anna'",
+        "cage3, ben: a looked for in every frame of [0, 10)",
+        "cage3.csv: 1 rows that name no annotator were taken for those of 'ben'",
+    )
 
 
 def test_names_that_are_not_there_are_told(write):

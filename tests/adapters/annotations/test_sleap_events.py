@@ -96,7 +96,7 @@ def test_damaged_file_is_told(slp, write):
         del file["events/end_frame"]
     with pytest.raises(FormatError, match=r"found a \.slp file that is damaged"):
         read_sleap_events(path)
-    with pytest.raises(FormatError, match="found no events"):
+    with pytest.raises(FormatError, match="found an HDF5 file that is truncated or damaged"):
         read_sleap_events(write(b"\x89HDF\r\n\x1a\n" + bytes(99), "a.slp"))
     assert not looks_like_sleap_events(write("a,b\n"))
 
