@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nsp_flows.agreement_command import agreement
+from nsp_flows.queue_command import queue
 
 if TYPE_CHECKING:
     from nsp_core.study import Study
@@ -114,13 +115,27 @@ def infer(
     fps: Annotated[float | None, typer.Option("--fps", help="frames per second of the video")] = None,
     scale_mm_per_px: Annotated[float | None, typer.Option("--scale-mm-per-px", help="millimeters per pixel")] = None,
     roles: Annotated[Path | None, typer.Option("--roles", help="TOML file with another skeleton's [roles]")] = None,
+    pose_format: Annotated[
+        str | None, typer.Option("--format", help="format of the pose files; default: their content tells")
+    ] = None,
+    individual: Annotated[
+        list[str] | None,
+        typer.Option("--individual", metavar="NAME", help="prefix of one animal's body parts in a skeleton of several"),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", metavar="KEYPOINT", help="body part that belongs to no animal")
+    ] = None,
     more_poses: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="more pose files")] = None,
 ) -> None:
     """Run one program over pose files; no study is needed."""
+    from nsp_core.study import PoseSettings
     from nsp_flows.infer_files import infer_files
 
     pose_files = [*poses, *(more_poses or [])]
-    failures = infer_files(program, pose_files, out, fps=fps, scale_mm_per_px=scale_mm_per_px, roles_file=roles)
+    settings = PoseSettings(pose_format, tuple(individual or ()), tuple(leave_out or ()))
+    failures = infer_files(
+        program, pose_files, out, fps=fps, scale_mm_per_px=scale_mm_per_px, roles_file=roles, settings=settings
+    )
     for failure in failures:
         typer.echo(f"failed {failure.subject}: {failure.error}", err=True)
     if len(failures) < len(pose_files):
@@ -232,6 +247,7 @@ def convert(
 
 
 app.command()(agreement)
+app.command()(queue)
 
 
 @app.command()

@@ -11,10 +11,11 @@ from rich.progress import track
 
 from nsp_adapters.inference import assemble_tables, infer_file
 from nsp_adapters.outputs import Failure, sweep_outputs
+from nsp_adapters.pose_import import BY_CONTENT
 from nsp_adapters.programs import read_program
 from nsp_adapters.study import read_roles
 from nsp_core.errors import NspError, StudyError
-from nsp_core.study import SCALE_UNKNOWN, RecordingEntry
+from nsp_core.study import SCALE_UNKNOWN, PoseSettings, RecordingEntry
 
 __all__ = ["infer_files"]
 
@@ -27,8 +28,20 @@ def infer_files(
     fps: float | None,
     scale_mm_per_px: float | None = None,
     roles_file: Path | None = None,
+    settings: PoseSettings = BY_CONTENT,
 ) -> list[Failure]:
     """Write the ethogram tables of ``pose_files`` into ``out/ethograms`` and return the files that failed.
+
+    Parameters
+    ----------
+    program_file, pose_files, out
+        The program, the files to run it over, and the output folder.
+    fps, scale_mm_per_px
+        Of all the videos.
+    roles_file
+        TOML file with the roles of another skeleton than the program's.
+    settings
+        How the files are read; by default their content tells.
 
     Raises
     ------
@@ -44,7 +57,7 @@ def infer_files(
     parts, failures = [], []
     for entry in track(entries, description="infer ethograms", console=Console(stderr=True), transient=True):
         try:
-            parts.append(infer_file(program, entry, out / "ethograms"))
+            parts.append(infer_file(program, entry, out / "ethograms", settings))
         except NspError as error:
             failures.append(Failure.of(entry.name, "infer ethograms", error))
     if parts:
