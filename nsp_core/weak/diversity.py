@@ -82,7 +82,7 @@ def disagreement(first: NDArray[np.int8], second: NDArray[np.int8]) -> float:
     if not both.any():
         return float("nan")
     one, other = first[both] == 1, second[both] == 1
-    by_chance = one.mean() * (1 - other.mean()) + other.mean() * (1 - one.mean())
+    by_chance = float(one.mean() * (1 - other.mean()) + other.mean() * (1 - one.mean()))
     differing = float((one != other).mean())
     return min(differing / by_chance, 1.0) if by_chance > 0 else 0.0
 

@@ -179,7 +179,7 @@ def check_votes(sequences: Sequence[VoteSequence], *, where: str) -> int:
             where=where,
             remedy="run the labeling functions over at least one recording",
         )
-    n_functions = {one.votes.shape[1]: one.name for one in sequences}
+    n_functions: dict[int, str] = {one.votes.shape[1]: one.name for one in sequences}
     if len(n_functions) > 1:
         raise LabelError(
             found=" and ".join(f"{n} functions in {name}" for n, name in sorted(n_functions.items())),

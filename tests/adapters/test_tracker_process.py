@@ -67,6 +67,7 @@ def test_interruption_kills_the_whole_group_and_keeps_nothing(lab, worker_ended,
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupted_container_is_killed_by_name(lab, worker_ended, monkeypatch):
     on_path(lab, monkeypatch, "docker", "sleap:1")
     lab.act("hang SIGINT")

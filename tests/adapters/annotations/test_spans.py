@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from nsp_adapters.annotations.spans import refuse_several_participants, watched_throughout, within_recording
+from nsp_adapters.annotations.imported import MAX_FRAMES, frame_at
+from nsp_adapters.annotations.spans import (
+    ends_early,
+    refuse_several_participants,
+    watched_throughout,
+    within_recording,
+)
 from nsp_core.errors import FormatError, LabelError
 from nsp_core.labels import Bout, RecordingLabels
 
@@ -48,3 +54,18 @@ def test_two_doers_of_one_behavior_cannot_share_a_column():
     with pytest.raises(LabelError, match="found attack of m1 to m2 and of m2 to m1, expected one animal or dyad"):
         refuse_several_participants(RecordingLabels("cage3", "anna", bouts), "SimBA", "one column")
     refuse_several_participants(RecordingLabels("cage3", "anna", bouts[:1] * 2), "SimBA", "one column")
+
+
+def test_an_end_before_the_recording_s_is_told():
+    assert ends_early("labels end", 90, 100) == ("labels end after 90 of 100 frames; the rest is unlabeled",)
+    assert ends_early("labels end", 100, 100) == ends_early("labels end", 90, None) == ()
+
+
+def test_a_time_beyond_any_recording_is_one_frame_beyond():
+    assert [frame_at(time_s, 30000 / 1001) for time_s in (1.001, 1e308, -1e308)] == [
+        30,
+        MAX_FRAMES + 1,
+        -MAX_FRAMES - 1,
+    ]
+    with pytest.raises(FormatError, match=r"found attack over frames \[3, 100000001\)"):
+        within(3, frame_at(1e308, 30.0), None)

@@ -7,25 +7,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import scipy.io
 
-from nsp_core.errors import AmbiguousError, FormatError, NspError
-from tests.adapters.broken.catalog import Broken, Damage, cut, hdf5, untouched
+from nsp_core.errors import AmbiguousError
+from tests.adapters.broken.catalog import Damage, annotation, cut, hdf5, untouched
 from tests.adapters.broken.places import RunsCode
 from tests.adapters.broken.sources import mabe_table
-
-
-def row(
-    name: str,
-    damage: str,
-    kind: str,
-    make: Damage,
-    found: str,
-    advice: str,
-    error: type[NspError] = FormatError,
-    **options: object,
-) -> Broken:
-    return Broken(f"{kind} {name}", damage, kind, make, "annotation", error, found, advice, options)
 
 
 def mat(**fields: object) -> Damage:
@@ -47,8 +35,8 @@ def endless(opened: h5py.File) -> None:
     behavior.create_dataset("Vector", (10**11, 1), "f8", chunks=(64, 1))
 
 
-def table(change: Callable[[], object]) -> Damage:
-    return lambda path: change().to_parquet(path)  # type: ignore[attr-defined]  # pandas' frame
+def table(change: Callable[[], pd.DataFrame]) -> Damage:
+    return lambda path: change().to_parquet(path)
 
 
 def pickled_array(path: Path) -> None:
@@ -56,14 +44,15 @@ def pickled_array(path: Path) -> None:
 
 
 def longer_header(path: Path) -> None:
-    path.write_bytes(
-        path.read_bytes().replace(b"'shape': (4,), }          ", b"'shape': (900000000000,), }")[: 80 + 56]
-    )
+    header = {"descr": "<i8", "fortran_order": False, "shape": (900_000_000_000,)}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(bytes(32))
 
 
 DEPOT = "give Behavior.mat or a file hB_"
 ANNOTATION_BINARY = (
-    row(
+    annotation(
         "cut at 50%",
         "truncated",
         "mat",
@@ -71,7 +60,7 @@ ANNOTATION_BINARY = (
         "a MATLAB file that is damaged|in no known format",
         rf"{DEPOT}|export it in one of these",
     ),
-    row(
+    annotation(
         "cut at 97%",
         "truncated",
         "mat",
@@ -79,7 +68,7 @@ ANNOTATION_BINARY = (
         "a MATLAB file that is damaged|in no known format",
         rf"{DEPOT}|export it in one of these",
     ),
-    row(
+    annotation(
         "cut, format stated",
         "truncated",
         "mat",
@@ -88,8 +77,8 @@ ANNOTATION_BINARY = (
         DEPOT,
         format="behaviordepot",
     ),
-    row("cut", "truncated", "mat 7.3", cut(0.6), "a MATLAB file that is damaged", DEPOT, format="behaviordepot"),
-    row(
+    annotation("cut", "truncated", "mat 7.3", cut(0.6), "a MATLAB file that is damaged", DEPOT, format="behaviordepot"),
+    annotation(
         "without a vector",
         "missing key",
         "mat",
@@ -97,7 +86,7 @@ ANNOTATION_BINARY = (
         "without a field that has Bouts and Vector",
         DEPOT,
     ),
-    row(
+    annotation(
         "with bouts and vector that differ",
         "contradiction",
         "mat",
@@ -106,7 +95,7 @@ ANNOTATION_BINARY = (
         "run BehaviorDEPOT again",
         AmbiguousError,
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "mat",
@@ -114,7 +103,7 @@ ANNOTATION_BINARY = (
         "rows that are no start and stop",
         DEPOT,
     ),
-    row(
+    annotation(
         "with frame 0",
         "negative frames",
         "mat",
@@ -122,7 +111,7 @@ ANNOTATION_BINARY = (
         "rows that are no start and stop",
         DEPOT,
     ),
-    row(
+    annotation(
         "with a state 3",
         "text in numbers",
         "mat 7.3",
@@ -130,7 +119,7 @@ ANNOTATION_BINARY = (
         "Vector that does not hold 0 and 1 only",
         DEPOT,
     ),
-    row(
+    annotation(
         "without frames",
         "no frames",
         "mat 7.3",
@@ -138,7 +127,7 @@ ANNOTATION_BINARY = (
         "Vector that does not hold 0 and 1 only",
         DEPOT,
     ),
-    row(
+    annotation(
         "declaring more than it holds",
         "decompression bomb",
         "mat 7.3",
@@ -146,7 +135,7 @@ ANNOTATION_BINARY = (
         "GiB declared in a file of",
         "export the file again",
     ),
-    row(
+    annotation(
         "that is a pickle",
         "pickle in disguise",
         "npy",
@@ -154,8 +143,8 @@ ANNOTATION_BINARY = (
         "an npy that is pickled or damaged",
         "opening a pickle runs code",
     ),
-    row("cut", "truncated", "npy", cut(0.9), "an npy that is pickled or damaged", "read the json"),
-    row(
+    annotation("cut", "truncated", "npy", cut(0.9), "an npy that is pickled or damaged", "read the json"),
+    annotation(
         "declaring more than it holds",
         "decompression bomb",
         "npy",
@@ -163,7 +152,7 @@ ANNOTATION_BINARY = (
         "an npy that is pickled or damaged",
         "read the json",
     ),
-    row(
+    annotation(
         "cut",
         "truncated",
         "mabe parquet",
@@ -172,7 +161,7 @@ ANNOTATION_BINARY = (
         "download it again",
         format="mabe",
     ),
-    row(
+    annotation(
         "without actions",
         "missing key",
         "mabe parquet",
@@ -181,7 +170,7 @@ ANNOTATION_BINARY = (
         "name the columns as the tool does",
         format="mabe",
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "mabe parquet",
@@ -189,7 +178,7 @@ ANNOTATION_BINARY = (
         r"sniff over frames \[5, 3\)",
         "line 2; correct this row",
     ),
-    row(
+    annotation(
         "with missing agents",
         "missing cells",
         "mabe parquet",
@@ -197,7 +186,7 @@ ANNOTATION_BINARY = (
         "an empty agent_id",
         "line 2; correct this row",
     ),
-    row(
+    annotation(
         "of endless rows",
         "decompression bomb",
         "mabe parquet",
@@ -205,7 +194,7 @@ ANNOTATION_BINARY = (
         "2000001 rows",
         "one laboratory or video at a time",
     ),
-    row(
+    annotation(
         "cut",
         "truncated",
         "sleap events",
@@ -214,7 +203,7 @@ ANNOTATION_BINARY = (
         "copy the file again",
         format="sleap-events",
     ),
-    row(
+    annotation(
         "without events",
         "missing key",
         "slp",
@@ -223,7 +212,7 @@ ANNOTATION_BINARY = (
         "add events with sleap-io",
         format="sleap-events",
     ),
-    row(
+    annotation(
         "with events damaged",
         "missing key",
         "sleap events",
@@ -231,7 +220,7 @@ ANNOTATION_BINARY = (
         r"a \.slp file that is damaged",
         "save it again",
     ),
-    row(
+    annotation(
         "with an end before its start",
         "stop before start",
         "sleap events",
@@ -239,7 +228,7 @@ ANNOTATION_BINARY = (
         r"a \.slp file that is damaged \(Expected end_frame",
         "save it again",
     ),
-    row(
+    annotation(
         "declaring more than it holds",
         "decompression bomb",
         "sleap events",

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from nsp_core.errors import AmbiguousError, FormatError, LabelError, NspError
-from tests.adapters.broken.catalog import Broken, Damage, cell, content, cut, holds, line, more, swap, untouched
+from nsp_core.errors import AmbiguousError, LabelError
+from tests.adapters.broken.catalog import (
+    Broken,
+    annotation,
+    cell,
+    content,
+    cut,
+    holds,
+    line,
+    more,
+    swap,
+    untouched,
+)
 
 FIX = "correct this row"
 
 
-def row(
-    name: str,
-    damage: str,
-    kind: str,
-    make: Damage,
-    found: str,
-    advice: str = FIX,
-    error: type[NspError] = FormatError,
-    **options: object,
-) -> Broken:
-    return Broken(f"{kind} {name}", damage, kind, make, "annotation", error, found, advice, options)
-
-
 ANNOTATION_TEXT = (
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "bento",
@@ -30,7 +28,7 @@ ANNOTATION_TEXT = (
         r"Attack over frames \[156, 91\)",
         "line 4; correct this row",
     ),
-    row(
+    annotation(
         "with frame 0",
         "negative frames",
         "bento",
@@ -38,7 +36,7 @@ ANNOTATION_TEXT = (
         r"Attack over frames \[-1, 91\)",
         "line 4; correct this row",
     ),
-    row(
+    annotation(
         "with a header from 9 to 3",
         "stop before start",
         "bento",
@@ -46,7 +44,7 @@ ANNOTATION_TEXT = (
         "from frame 9 to frame 3",
         "correct its lines",
     ),
-    row(
+    annotation(
         "with a word for a number",
         "text in numbers",
         "bento",
@@ -54,7 +52,7 @@ ANNOTATION_TEXT = (
         "'fast",
         "line [0-9]+; save it from Bento again",
     ),
-    row(
+    annotation(
         "cut within a row",
         "truncated",
         "bento",
@@ -62,7 +60,7 @@ ANNOTATION_TEXT = (
         "the row '91'",
         "line 5; save it from Bento again",
     ),
-    row(
+    annotation(
         "without its title",
         "wrong header",
         "bento",
@@ -70,7 +68,7 @@ ANNOTATION_TEXT = (
         "no known format",
         "export it in one of these",
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "caltech",
@@ -78,8 +76,10 @@ ANNOTATION_TEXT = (
         "the row '961 536 attack'",
         rf"line \d+; {FIX}",
     ),
-    row("with frame 0", "negative frames", "caltech", more("0 5 attack"), "the row '0 5 attack'", rf"line \d+; {FIX}"),
-    row(
+    annotation(
+        "with frame 0", "negative frames", "caltech", more("0 5 attack"), "the row '0 5 attack'", rf"line \d+; {FIX}"
+    ),
+    annotation(
         "with rows that overlap",
         "duplicated frames",
         "caltech",
@@ -87,7 +87,7 @@ ANNOTATION_TEXT = (
         "while .* lasts to",
         rf"line \d+; {FIX}",
     ),
-    row(
+    annotation(
         "without a stream",
         "missing key",
         "caltech",
@@ -95,8 +95,10 @@ ANNOTATION_TEXT = (
         "no stream|no rows of stream",
         "may be cut short|name one of these",
     ),
-    row("cut within a row", "truncated", "caltech", more("99990 99991"), "the row '99990 99991'", rf"line \d+; {FIX}"),
-    row(
+    annotation(
+        "cut within a row", "truncated", "caltech", more("99990 99991"), "the row '99990 99991'", rf"line \d+; {FIX}"
+    ),
+    annotation(
         "longer than the recording",
         "beyond the recording",
         "caltech",
@@ -107,7 +109,7 @@ ANNOTATION_TEXT = (
         n_frames=10,
     ),
     # Tables of frames and of bouts.
-    row(
+    annotation(
         "with a frame twice",
         "duplicated frames",
         "per frame",
@@ -115,9 +117,11 @@ ANNOTATION_TEXT = (
         "frame 0, which line 2 is about",
         r"line \d+; correct this row",
     ),
-    row("with a state 2", "text in numbers", "per frame", cell(-1, 1, "2"), "'2'", rf"line \d+; {FIX}"),
-    row("with a frame before 0", "negative frames", "per frame", cell(-1, 0, "-1"), "frame '-1'", rf"line \d+; {FIX}"),
-    row(
+    annotation("with a state 2", "text in numbers", "per frame", cell(-1, 1, "2"), "'2'", rf"line \d+; {FIX}"),
+    annotation(
+        "with a frame before 0", "negative frames", "per frame", cell(-1, 0, "-1"), "frame '-1'", rf"line \d+; {FIX}"
+    ),
+    annotation(
         "with a frame in a year",
         "impossible frame numbers",
         "per frame",
@@ -125,7 +129,7 @@ ANNOTATION_TEXT = (
         "far beyond the",
         rf"line \d+; {FIX}",
     ),
-    row(
+    annotation(
         "longer than the recording",
         "beyond the recording",
         "per frame",
@@ -135,7 +139,7 @@ ANNOTATION_TEXT = (
         LabelError,
         n_frames=2,
     ),
-    row(
+    annotation(
         "with a name for its index",
         "wrong header",
         "deepethogram",
@@ -144,7 +148,7 @@ ANNOTATION_TEXT = (
         "rename it to 'frame'",
         format="per-frame-csv",
     ),
-    row(
+    annotation(
         "without background",
         "missing key",
         "deepethogram",
@@ -153,7 +157,7 @@ ANNOTATION_TEXT = (
         "name the columns as the tool does",
         format="deepethogram",
     ),
-    row(
+    annotation(
         "with decimal commas",
         "decimal commas",
         "intervals",
@@ -162,7 +166,7 @@ ANNOTATION_TEXT = (
         rf"line \d+; {FIX}",
         fps=25.0,
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "intervals",
@@ -171,7 +175,7 @@ ANNOTATION_TEXT = (
         rf"line \d+; {FIX}",
         fps=25.0,
     ),
-    row(
+    annotation(
         "with a mark turned round",
         "stop before start",
         "intervals",
@@ -180,7 +184,7 @@ ANNOTATION_TEXT = (
         rf"line \d+; {FIX}",
         fps=25.0,
     ),
-    row(
+    annotation(
         "with a time in a century",
         "impossible times",
         "intervals",
@@ -189,10 +193,10 @@ ANNOTATION_TEXT = (
         rf"line \d+; {FIX}",
         fps=25.0,
     ),
-    row(
+    annotation(
         "without a frame rate", "missing key", "intervals", untouched, "times in seconds and no frame rate", "state fps"
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "simba bouts",
@@ -200,7 +204,7 @@ ANNOTATION_TEXT = (
         r"over frames \[90, 61\)",
         rf"line 5; {FIX}",
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "bout csv",
@@ -208,10 +212,10 @@ ANNOTATION_TEXT = (
         r"over frames \[3, 2\)",
         rf"line 5; {FIX}",
     ),
-    row(
+    annotation(
         "with a frame before 0", "negative frames", "bout csv", cell(-1, 4, "-3"), "start_frame '-3'", rf"line 5; {FIX}"
     ),
-    row(
+    annotation(
         "with a frame of 5000 digits",
         "impossible frame numbers",
         "bout csv",
@@ -219,7 +223,7 @@ ANNOTATION_TEXT = (
         "stop_frame '9{20}'",
         rf"line 5; {FIX}",
     ),
-    row(
+    annotation(
         "with a word for a frame",
         "text in numbers",
         "bout csv",
@@ -227,8 +231,10 @@ ANNOTATION_TEXT = (
         "stop_frame 'end'",
         rf"line 5; {FIX}",
     ),
-    row("without a behavior", "missing cells", "bout csv", cell(-1, 3, ""), "an empty behavior", rf"line 5; {FIX}"),
-    row(
+    annotation(
+        "without a behavior", "missing cells", "bout csv", cell(-1, 3, ""), "an empty behavior", rf"line 5; {FIX}"
+    ),
+    annotation(
         "with a cell too few",
         "truncated",
         "bout csv",
@@ -236,7 +242,7 @@ ANNOTATION_TEXT = (
         r"^5 cells$",
         rf"line 5; {FIX}",
     ),
-    row(
+    annotation(
         "with a column misspelled",
         "wrong header",
         "bout csv",
@@ -245,8 +251,8 @@ ANNOTATION_TEXT = (
         "rename the columns",
         format="bout-csv",
     ),
-    row("in latin-1", "wrong encoding", "bout csv", cell(-1, 3, "d\xe9fense"), "no csv text", "save it as csv"),
-    row(
+    annotation("in latin-1", "wrong encoding", "bout csv", cell(-1, 3, "d\xe9fense"), "no csv text", "save it as csv"),
+    annotation(
         "with a quote that never ends",
         "binary junk",
         "bout csv",
@@ -254,7 +260,7 @@ ANNOTATION_TEXT = (
         "no csv text",
         "save it as csv",
     ),
-    row(
+    annotation(
         "longer than the recording",
         "beyond the recording",
         "bout csv",
@@ -264,10 +270,10 @@ ANNOTATION_TEXT = (
         LabelError,
         n_frames=600,
     ),
-    row(
+    annotation(
         "with a target of nobody", "missing cells", "mabe csv", cell(-1, 1, ""), "an empty target_id", rf"line 5; {FIX}"
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "mabe csv",
@@ -275,8 +281,8 @@ ANNOTATION_TEXT = (
         r"rear over frames \[120, 12\)",
         rf"line 5; {FIX}",
     ),
-    row("cut", "truncated", "calms21", cut(0.9), "content that is no json", "as published"),
-    row(
+    annotation("cut", "truncated", "calms21", cut(0.9), "content that is no json", "as published"),
+    annotation(
         "with numbers for groups",
         "JSON of another shape",
         "calms21",
@@ -284,7 +290,7 @@ ANNOTATION_TEXT = (
         "int as group",
         "as published",
     ),
-    row(
+    annotation(
         "with a number for keypoints",
         "JSON of another shape",
         "calms21",
@@ -292,7 +298,7 @@ ANNOTATION_TEXT = (
         "keypoints of .* that are no list",
         "as published",
     ),
-    row(
+    annotation(
         "with a label of no behavior",
         "unknown behavior",
         "calms21",
@@ -300,7 +306,7 @@ ANNOTATION_TEXT = (
         "label 7 at frame 1",
         "vocabulary and labels belong together",
     ),
-    row(
+    annotation(
         "without a vocabulary",
         "two readings",
         "calms21",

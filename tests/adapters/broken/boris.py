@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from nsp_core.errors import FormatError, LabelError, NspError
+from nsp_core.errors import FormatError, LabelError
 from tests.adapters.broken.catalog import (
     Broken,
     Damage,
+    annotation,
     cell,
     content,
     cut,
@@ -23,19 +25,6 @@ from tests.adapters.broken.catalog import (
 )
 
 EXPORT, FIX = "export (it|the file|the observation) again", "correct this row"
-
-
-def row(
-    name: str,
-    damage: str,
-    kind: str,
-    make: Damage,
-    found: str,
-    advice: str = FIX,
-    error: type[NspError] = FormatError,
-    **options: object,
-) -> Broken:
-    return Broken(f"{kind} {name}", damage, kind, make, "annotation", error, found, advice, options)
 
 
 def project(change: Callable[[dict[str, Any]], object]) -> Damage:
@@ -74,15 +63,18 @@ def packed_and_cut(text: bytes) -> bytes:
     return gzip.compress(text, mtime=0)[:-9]
 
 
-def bomb(_: bytes) -> bytes:
-    return gzip.compress(b'{"behaviors_conf": 0, "observations": 0' + b" " * 140_000_000 + b"}", 1, mtime=0)
+def bomb(folder: Path) -> Path:
+    path = folder / "bomb.boris.gz"
+    project = b'{"behaviors_conf": 0, "observations": 0' + b" " * 140_000_000 + b"}"
+    path.write_bytes(gzip.compress(project, 1, mtime=0))
+    return path
 
 
 PROJECT = "boris project"
 EVENTS = "boris events"
 BORIS = (
     # A BORIS project is JSON, perhaps packed.
-    row(
+    annotation(
         "cut at 50%",
         "truncated",
         PROJECT,
@@ -91,8 +83,8 @@ BORIS = (
         "may be cut short",
         format="boris-project",
     ),
-    row("cut at 99%", "truncated", PROJECT, cut(0.99), "content that is no JSON", "may be cut short"),
-    row(
+    annotation("cut at 99%", "truncated", PROJECT, cut(0.99), "content that is no JSON", "may be cut short"),
+    annotation(
         "packed and cut",
         "truncated",
         PROJECT,
@@ -101,16 +93,18 @@ BORIS = (
         "may be cut short",
         format="boris-project",
     ),
-    row(
-        "that inflates to 140 MB",
+    Broken(
+        "boris project that inflates to 140 MB",
         "decompression bomb",
-        PROJECT,
-        renamed("day1.boris.gz", content(bomb)),
+        "",
+        bomb,
+        "annotation",
+        FormatError,
         "more than 134217728 bytes",
         "as BORIS saved it",
-        format="boris-project",
+        {"format": "boris-project"},
     ),
-    row(
+    annotation(
         "that is a list",
         "JSON of another shape",
         PROJECT,
@@ -119,7 +113,7 @@ BORIS = (
         "as BORIS saved it",
         format="boris-project",
     ),
-    row(
+    annotation(
         "without observations",
         "JSON of another shape",
         PROJECT,
@@ -128,7 +122,7 @@ BORIS = (
         "as BORIS saved it",
         format="boris-project",
     ),
-    row(
+    annotation(
         "with observations in a list",
         "JSON of another shape",
         PROJECT,
@@ -136,7 +130,7 @@ BORIS = (
         r"observations: '\[1\]'",
         "let BORIS open and save",
     ),
-    row(
+    annotation(
         "with an event too short",
         "JSON of another shape",
         PROJECT,
@@ -144,7 +138,7 @@ BORIS = (
         r"the event \[1\.0\]",
         "event 1; let BORIS open",
     ),
-    row(
+    annotation(
         "with events in a table",
         "JSON of another shape",
         PROJECT,
@@ -152,7 +146,7 @@ BORIS = (
         "the event {'a': 1}",
         "let BORIS open",
     ),
-    row(
+    annotation(
         "nested too deep",
         "JSON of another shape",
         PROJECT,
@@ -160,7 +154,7 @@ BORIS = (
         "content that is no JSON",
         "as BORIS saved it",
     ),
-    row(
+    annotation(
         "with a time in words",
         "text in numbers",
         PROJECT,
@@ -168,7 +162,7 @@ BORIS = (
         "the event .*soon",
         "event 1; let BORIS open",
     ),
-    row(
+    annotation(
         "with an infinite time",
         "infinite numbers",
         PROJECT,
@@ -176,7 +170,7 @@ BORIS = (
         "the event .*inf",
         "event 1; let BORIS open",
     ),
-    row(
+    annotation(
         "with a time in a century",
         "impossible times",
         PROJECT,
@@ -185,8 +179,10 @@ BORIS = (
         "time offset",
         LabelError,
     ),
-    row("with a time before 0", "negative frames", PROJECT, event(0, -4.0), "at frame -", "time offset", LabelError),
-    row(
+    annotation(
+        "with a time before 0", "negative frames", PROJECT, event(0, -4.0), "at frame -", "time offset", LabelError
+    ),
+    annotation(
         "with an unknown code",
         "unknown behavior",
         PROJECT,
@@ -195,7 +191,7 @@ BORIS = (
         "add it to the ethogram",
         LabelError,
     ),
-    row(
+    annotation(
         "with a START alone",
         "unpaired START",
         PROJECT,
@@ -205,7 +201,7 @@ BORIS = (
         LabelError,
         fps=25.0,
     ),
-    row(
+    annotation(
         "of pictures",
         "unknown format",
         PROJECT,
@@ -214,8 +210,8 @@ BORIS = (
         "make the observation again",
     ),
     # BORIS tables.
-    row("cut within a row", "truncated", EVENTS, cut_bytes(12), r"^\d+ cells$", rf"line \d+; {EXPORT}"),
-    row(
+    annotation("cut within a row", "truncated", EVENTS, cut_bytes(12), r"^\d+ cells$", rf"line \d+; {EXPORT}"),
+    annotation(
         "without a STOP",
         "unpaired START",
         EVENTS,
@@ -224,7 +220,7 @@ BORIS = (
         "let BORIS check and fix",
         LabelError,
     ),
-    row(
+    annotation(
         "with a time of a clock",
         "text in numbers",
         EVENTS,
@@ -232,8 +228,10 @@ BORIS = (
         "time '0:01:02'",
         r"line \d+; .*a spreadsheet may have changed it",
     ),
-    row("with a time that is infinite", "infinite numbers", EVENTS, cell(-1, 0, "inf"), "time 'inf'", r"line \d+; "),
-    row(
+    annotation(
+        "with a time that is infinite", "infinite numbers", EVENTS, cell(-1, 0, "inf"), "time 'inf'", r"line \d+; "
+    ),
+    annotation(
         "with a time in a century",
         "impossible times",
         EVENTS,
@@ -242,11 +240,13 @@ BORIS = (
         "time offset",
         LabelError,
     ),
-    row("with another status", "unknown behavior", EVENTS, cell(-1, -1, "END"), "a status of 'END'", r"line \d+; "),
-    row(
+    annotation(
+        "with another status", "unknown behavior", EVENTS, cell(-1, -1, "END"), "a status of 'END'", r"line \d+; "
+    ),
+    annotation(
         "in cp1252", "wrong encoding", EVENTS, cell(-1, 5, "Gr\xfc\xdfen"), "no UTF-8 text", "save it as text in UTF-8"
     ),
-    row(
+    annotation(
         "in UTF-16",
         "wrong encoding",
         EVENTS,
@@ -254,7 +254,7 @@ BORIS = (
         "UTF-16",
         "export it in one of these",
     ),
-    row(
+    annotation(
         "with decimal commas",
         "decimal commas",
         EVENTS,
@@ -262,7 +262,7 @@ BORIS = (
         "time '[0-9]+,[0-9]+'",
         r"line \d+; ",
     ),
-    row(
+    annotation(
         "with another frame rate",
         "contradiction",
         EVENTS,
@@ -271,7 +271,7 @@ BORIS = (
         "state the exact frame rate of the video",
         fps=50.0,
     ),
-    row(
+    annotation(
         "with two columns of times",
         "wrong header",
         EVENTS,
@@ -279,7 +279,7 @@ BORIS = (
         "2 columns 'time'",
         "rename the independent variable",
     ),
-    row(
+    annotation(
         "with a stop before its start",
         "stop before start",
         "boris aggregated",
@@ -287,7 +287,7 @@ BORIS = (
         "a stop at 2.000 s before the start",
         rf"line 3; {FIX}",
     ),
-    row(
+    annotation(
         "with another type",
         "unknown behavior",
         "boris aggregated",
@@ -295,7 +295,7 @@ BORIS = (
         "a behavior type of 'STAT'",
         "cut short",
     ),
-    row(
+    annotation(
         "with a time in a century",
         "impossible times",
         "boris aggregated",
@@ -303,7 +303,7 @@ BORIS = (
         "media or events of more than 100000000 frames",
         "correct the times in BORIS",
     ),
-    row(
+    annotation(
         "with a row twice",
         "duplicated frames",
         "boris binary",
@@ -312,7 +312,7 @@ BORIS = (
         "a row is missing or doubled",
         fps=25.0,
     ),
-    row(
+    annotation(
         "with a number of 5000 digits",
         "impossible frame numbers",
         "boris binary",

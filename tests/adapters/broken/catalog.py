@@ -9,7 +9,7 @@ from typing import Literal
 
 import h5py
 
-from nsp_core.errors import NspError
+from nsp_core.errors import FormatError, NspError
 
 Entry = Literal["poses", "annotation", "labels", "video"]
 """``read_pose_file``, ``read_annotation_file``, ``import_labels`` (of a study's recording), ``read_video``."""
@@ -53,6 +53,20 @@ class Broken:
     found: str
     advice: str
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+def annotation(
+    name: str,
+    damage: str,
+    kind: str,
+    make: Damage,
+    found: str,
+    advice: str = "correct this row",
+    error: type[NspError] = FormatError,
+    **options: object,
+) -> Broken:
+    """Return the row of a broken annotation, called after the kind of file."""
+    return Broken(f"{kind} {name}", damage, kind, make, "annotation", error, found, advice, options)
 
 
 def untouched(path: Path) -> None:

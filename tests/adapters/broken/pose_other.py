@@ -39,15 +39,13 @@ def exchange(stored: np.ndarray) -> None:
     stored[[3, 4]] = stored[[4, 3]]
 
 
-def dataset(**changes: object) -> Damage:
-    """Write a movement dataset with other attributes, coordinates or fewer frames."""
+def dataset(n_frames: int | None = None, ds_type: str = "poses", **coords: object) -> Damage:
+    """Write a movement dataset of another type, with other coordinates or fewer frames."""
 
     def damage(path: Path) -> None:
-        n_frames = changes.pop("n_frames", None) if "n_frames" in changes else None
-        changed = movement_dataset(**{name: changes[name] for name in changes if name == "ds_type"})
-        changed = changed.assign_coords({name: changes[name] for name in changes if name != "ds_type"})
         path.unlink()
-        (changed if n_frames is None else changed.isel(time=slice(int(str(n_frames))))).to_netcdf(path, engine="scipy")
+        changed = movement_dataset(ds_type=ds_type).assign_coords(coords).isel(time=slice(n_frames))
+        changed.to_netcdf(path, engine="scipy")
 
     return damage
 
@@ -59,6 +57,10 @@ def zarr_metadata(array: str, change: Callable[[dict], None]) -> Damage:
         (path / array / "zarr.json").write_text(json.dumps(metadata))
 
     return damage
+
+
+def no_json(path: Path) -> None:
+    (path / "time" / "zarr.json").write_text("{")
 
 
 def pickled(metadata: dict) -> None:
@@ -159,7 +161,7 @@ POSE_OTHER = (
         "with damaged metadata",
         "binary junk",
         "zarr",
-        lambda path: (path / "time" / "zarr.json").write_text("{") and None,
+        no_json,
         "damaged metadata time",
         "save the dataset again",
     ),

@@ -14,6 +14,7 @@ from nsp_adapters.poses.assemble import (
     empty_poses,
     length_of_video,
     require_fps,
+    single_precision,
 )
 from nsp_core.errors import FormatError, PoseError
 
@@ -80,3 +81,12 @@ def test_frame_rate_has_to_be_known():
 )
 def test_impossible_frames_are_found(frames, problem):
     assert check_frames(np.array(frames, dtype=float)) == problem
+
+
+def test_numbers_beyond_single_precision_become_infinite_without_a_warning():
+    values = single_precision(np.array([1.5, 1e300, -1e300, np.nan]))
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, [1.5, np.inf, -np.inf, np.nan])
+    position = np.full((2, 2, 1, 1), 1e300)
+    with pytest.raises(FormatError, match=r"a\.h5, frame 0: found an infinite position"):
+        assembled(single_precision(position), confidence=np.ones((2, 1, 1), dtype=np.float32))

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from nsp_adapters.poses.hdf5 import array_at, is_hdf5, opened_hdf5, plain_text, text_at
+from nsp_adapters.poses.hdf5 import array_at, is_hdf5, opened_hdf5, plain_text, require_honest_arrays, text_at
 from nsp_core.errors import FormatError, MissingFileError
 
 
@@ -80,3 +80,28 @@ def test_other_files_and_damage_are_named(path, tmp_path):
 def test_damage_met_while_reading_is_named(path):
     with pytest.raises(FormatError, match="truncated or damaged"), opened_hdf5(path, "poses") as opened:
         opened["not there"]
+
+
+def test_every_array_is_held_against_the_file_and_a_group_may_contain_itself(tmp_path):
+    path = tmp_path / "a.slp"
+    with h5py.File(path, "w") as opened:
+        inner = opened.create_group("events")
+        inner["times"] = np.arange(5)
+        inner["again"] = inner
+        require_honest_arrays(opened, path)
+        inner.create_dataset("score", (10**11,), "f8", chunks=(64,))
+        with pytest.raises(FormatError, match=r"a\.slp, /events/score: found 745 GiB declared in a file of"):
+            require_honest_arrays(opened, path)
+        del inner["score"]
+        opened["elsewhere"] = h5py.ExternalLink("b.slp", "/events")
+        with pytest.raises(FormatError, match=r"a\.slp, /elsewhere: found a link to another file"):
+            require_honest_arrays(opened, path)
+
+
+def test_an_array_behind_a_linked_group_is_in_another_file(tmp_path):
+    with h5py.File(tmp_path / "b.h5", "w") as other:
+        other["group/secret"] = [1, 2]
+    with h5py.File(tmp_path / "a.h5", "w") as opened:
+        opened["link"] = h5py.ExternalLink("b.h5", "/group")
+        with pytest.raises(FormatError, match="found an array stored in other files"):
+            array_at(opened["link"], "secret", tmp_path / "a.h5")

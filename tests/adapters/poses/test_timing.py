@@ -76,3 +76,9 @@ def test_rates_agree_or_not():
     for impossible in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(FormatError, match="expected a positive number"):
             agreed_fps(FILE, None, impossible)
+
+
+@pytest.mark.parametrize("times", [[0.0, 0.1, 0.2, 1e300], [-1e308, 0.0, 1e308]])
+def test_times_that_overflow_fit_no_grid(times):
+    with pytest.raises(FormatError, match=r"regular grid|frames apart"):
+        frames_of_times(FILE, np.array(times), None)
