@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from nsp_adapters.annotations.detect import detect_annotation_format, read_annotation_file
-from nsp_adapters.annotations.imported import ImportedAnnotations
+from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations
 from nsp_adapters.bout_csv import NEAR_MISS, UNKNOWN_ANNOTATOR, import_bout_csv
 from nsp_adapters.caltech import import_caltech
 from nsp_core.errors import AmbiguousError, LabelError
 from nsp_core.labels import RecordingLabels
-from nsp_core.study import LabelSettings, Observed, RecordingEntry, Study
+from nsp_core.study import LabelSettings, RecordingEntry, Study
 
-__all__ = ["import_labels", "read_labels", "require_known_individuals"]
+__all__ = ["import_labels", "labels_in_recording", "read_labels", "require_known_individuals"]
 
 # Trackers leave out frames at the end in which they saw nothing; labels that go on much longer belong to another video.
 LONGEST_UNTRACKED_END = 0.01
@@ -50,16 +50,43 @@ def import_labels(entry: RecordingEntry, study: Study, n_frames: int) -> Importe
             remedy="name its label file in the study, or give it the role infer",
         )
     imported = _imported(Path(entry.label_path), entry, study, study.labels, n_frames)
-    labels = _renamed(imported.labels[0], study.labels.subjects)
+    return replace(imported, labels=(labels_in_recording(imported.labels[0], entry, study, n_frames),))
+
+
+def labels_in_recording(labels: RecordingLabels, entry: RecordingEntry, study: Study, n_frames: int) -> RecordingLabels:
+    """Return labels as a study takes them: what it says was looked at, and individuals by the names of the poses.
+
+    Parameters
+    ----------
+    labels
+        One annotator's, as a reader returns them.
+    entry, study
+        The recording, and how labels are read.
+    n_frames
+        Length of its poses.
+
+    Raises
+    ------
+    LabelError
+        If the labels are clearly longer than the poses.
+    """
+    if entry.observed == "all":
+        points = _points_alone(labels)
+        names = [behavior.name for behavior in study.behaviors if behavior.name not in points]
+        # The format itself says what was looked at; the study may say that it was all, or narrow it further.
+        labels = replace(labels, observed={**labels.observed, **dict.fromkeys(names, ((0, n_frames),))})
+    elif not isinstance(entry.observed, str):
+        labels = _narrowed(labels, _observed_frames(entry))
+    labels = _renamed(labels, {} if study.labels is None else study.labels.subjects)
     allowed = n_frames + round(n_frames * LONGEST_UNTRACKED_END)
     if labels.last_frame > allowed:
         raise LabelError(
             found=f"labels up to frame {labels.last_frame} for poses of {n_frames} frames",
             expected=f"at most {allowed} frames",
-            where=entry.label_path,
+            where=entry.label_path or entry.name,
             remedy="check that the label file belongs to this recording and that fps is right",
         )
-    return replace(imported, labels=(labels,))
+    return labels
 
 
 def require_known_individuals(labels: RecordingLabels, known: Sequence[str], where: str) -> None:
@@ -88,21 +115,19 @@ def _imported(
 ) -> ImportedAnnotations:
     stated = None if settings.format == AUTO else settings.format
     chosen = detect_annotation_format(path, stated).name
-    observed = entry.observed
-    spans = [(round(start * entry.fps), round(stop * entry.fps)) for start, stop in _spans(observed)]
     if chosen == "bout-csv":
-        # The csv says nowhere what was looked at: the study does.
+        # The csv says nowhere what was looked at: the study does, and spans it states are cut out later.
         return import_bout_csv(
             path,
             recording=entry.name,
             annotator=settings.annotator,
             fps=entry.fps,
             behaviors=study.behaviors,
-            observed=observed if isinstance(observed, str) else spans,
+            observed=entry.observed if isinstance(entry.observed, str) else [(0, MAX_FRAMES)],
             n_frames=n_frames,
         )
     if chosen == "caltech" and settings.stream is not None:
-        imported = import_caltech(
+        return import_caltech(
             path,
             recording=entry.name,
             annotator=settings.annotator,
@@ -112,30 +137,20 @@ def _imported(
             unscored_stream=settings.unscored_stream,
             n_frames=n_frames,
         )
-    else:
-        read = read_annotation_file(
-            path,
-            format=chosen,
-            fps=entry.fps,
-            n_frames=n_frames,
-            recording=entry.name,
-            annotator=settings.annotator,
-            looked_for=[behavior.name for behavior in study.behaviors],
-            unscored=settings.unscored,
-            unscored_stream=settings.unscored_stream,
-        )
-        imported = replace(read, labels=(_only_annotator(read.labels, path, settings.annotator),))
-        _refuse_misspelled(imported.labels[0], [behavior.name for behavior in study.behaviors], path)
-        imported = _without_points_alone(imported)
-    # The format itself says what was looked at; the study may say that it was all, or narrow it further.
-    labels = imported.labels[0]
-    if observed == "all":
-        names = [behavior.name for behavior in study.behaviors if behavior.name not in _points_alone(labels)]
-        everything = dict.fromkeys(names, ((0, n_frames),))
-        labels = replace(labels, observed={**labels.observed, **everything})
-    elif not isinstance(observed, str):
-        labels = _narrowed(labels, spans)
-    return replace(imported, labels=(labels,))
+    read = read_annotation_file(
+        path,
+        format=chosen,
+        fps=entry.fps,
+        n_frames=n_frames,
+        recording=entry.name,
+        annotator=settings.annotator,
+        looked_for=[behavior.name for behavior in study.behaviors],
+        unscored=settings.unscored,
+        unscored_stream=settings.unscored_stream,
+    )
+    imported = replace(read, labels=(_only_annotator(read.labels, path, settings.annotator),))
+    _refuse_misspelled(imported.labels[0], [behavior.name for behavior in study.behaviors], path)
+    return _without_points_alone(imported)
 
 
 def _refuse_misspelled(labels: RecordingLabels, wanted: Sequence[str], path: Path) -> None:
@@ -202,8 +217,9 @@ def _renamed(labels: RecordingLabels, subjects: Mapping[str, str]) -> RecordingL
     return replace(labels, bouts=tuple(bouts), points=tuple(points))
 
 
-def _spans(observed: Observed) -> tuple[tuple[float, float], ...]:
-    return () if isinstance(observed, str) else observed
+def _observed_frames(entry: RecordingEntry) -> list[tuple[int, int]]:
+    spans = () if isinstance(entry.observed, str) else entry.observed
+    return [(round(start * entry.fps), round(stop * entry.fps)) for start, stop in spans]
 
 
 def _narrowed(labels: RecordingLabels, spans: Sequence[tuple[int, int]]) -> RecordingLabels:

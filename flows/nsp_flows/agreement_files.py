@@ -8,25 +8,29 @@ files, a file's name without its ending names the annotator; where files in diff
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
 from nsp_adapters.annotations.detect import detect_annotation_format, read_annotation_file
 from nsp_adapters.annotations.imported import ImportedAnnotations, require_fps
 from nsp_adapters.annotations.per_frame_csv import read_per_frame_csv
+from nsp_adapters.annotator_labels import LabelSource
 from nsp_adapters.bout_csv import UNKNOWN_ANNOTATOR
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
 from nsp_core.features.lookup import closest_match
 from nsp_core.labels import RecordingLabels
 
-__all__ = ["Annotations", "read_annotations"]
+__all__ = ["Annotations", "read_annotations", "require_known_annotators", "require_two_annotators"]
 
 PER_FRAME_CSV = "per-frame-csv"
 # A row, or a column, per frame: where such a file ends is where its recording does.
 FRAME_BY_FRAME = frozenset({PER_FRAME_CSV, "behaviordepot", "boris-binary", "deepethogram", "simba-targets"})
 ALIKE = 0.01
+
+# Which file, and which entry in it.
+Place = tuple[int, int]
 
 _BETWEEN_WORDS = re.compile(r"([ _.-]+)")
 
@@ -43,11 +47,14 @@ class Annotations:
         Every file with the name of its format.
     assumptions
         What the files did not say and was assumed, one sentence each.
+    origins
+        Recording -> annotator -> where their labels stand.
     """
 
     labels: tuple[RecordingLabels, ...]
     sources: tuple[tuple[Path, str], ...]
     assumptions: tuple[str, ...]
+    origins: Mapping[str, Mapping[str, tuple[LabelSource, ...]]] = field(default_factory=dict)
 
 
 def read_annotations(
@@ -91,26 +98,23 @@ def read_annotations(
     _refuse_repeated(files)
     read = [_read(path, fps, format, n_frames, looked_for, annotators_of) for path in files]
     sources = tuple((path, chosen) for path, (chosen, _) in zip(files, read, strict=True))
-    if annotators_of is not None and not any(chosen == PER_FRAME_CSV for _, chosen in sources):
-        raise FormatError(
-            found=f"no {PER_FRAME_CSV} among {', '.join(f'{path.name} ({chosen})' for path, chosen in sources)}",
-            expected="a table with one row per frame and one column per annotator",
-            where="--annotators-of",
-            remedy="leave it out, or state the format with --from",
-        )
-    by_file = [list(imported.labels) for _, imported in read]
-    if same_recording:
-        by_file = _as_one_recording(files, by_file)
+    if annotators_of is not None:
+        _require_table(sources)
+    as_written = [list(imported.labels) for _, imported in read]
+    by_file = _as_one_recording(files, as_written) if same_recording else as_written
     if len(files) > 1:
         by_file = _named_by_file(files, by_file)
-    labels = _chosen(_joined(files, by_file), annotators)
-    _require_two(labels)
+    joined, where = _joined(files, by_file)
+    require_known_annotators(annotators, [one.annotator for one in joined])
+    labels = tuple(one for one in joined if not annotators or one.annotator in annotators)
+    require_two_annotators([(one.recording, one.annotator) for one in labels])
     notes = tuple(sentence for _, imported in read for sentence in imported.assumptions)
     if n_frames is None:
         tables = {path: chosen in FRAME_BY_FRAME for path, chosen in sources}
         _refuse_other_lengths([one for path, own in zip(files, by_file, strict=True) if tables[path] for one in own])
         notes += _on_lengths(labels)
-    return Annotations(labels, sources, notes)
+    stand = _sources_of(sources, as_written, by_file, annotators_of is not None)
+    return Annotations(labels, sources, notes, _origins(labels, where, stand))
 
 
 def _read(
@@ -138,6 +142,17 @@ def _refuse_repeated(files: Sequence[Path]) -> None:
             expected="different files",
             where=str(repeated),
             remedy="name each file once: an annotator agrees with themselves",
+        )
+
+
+def _require_table(sources: Sequence[tuple[Path, str]]) -> None:
+    """Refuse annotators that are columns where no file has columns."""
+    if not any(chosen == PER_FRAME_CSV for _, chosen in sources):
+        raise FormatError(
+            found=f"no {PER_FRAME_CSV} among {', '.join(f'{path.name} ({chosen})' for path, chosen in sources)}",
+            expected="a table with one row per frame and one column per annotator",
+            where="--annotators-of",
+            remedy="leave it out, or state the format with --from",
         )
 
 
@@ -200,33 +215,73 @@ def _file_names(files: Sequence[Path]) -> dict[Path, str]:
     )
 
 
-def _joined(files: Sequence[Path], by_file: Sequence[Sequence[RecordingLabels]]) -> list[RecordingLabels]:
-    """Return one entry per recording and annotator.
+def _joined(
+    files: Sequence[Path], by_file: Sequence[Sequence[RecordingLabels]]
+) -> tuple[list[RecordingLabels], dict[tuple[str, str], list[Place]]]:
+    """Return one entry per recording and annotator, and for each of these the places in ``by_file`` it is made of.
 
     What one annotator noted in several files is joined if it is of different behaviors; otherwise these are passes, and
     stay apart as ``<annotator> (<file>)``.
     """
-    grouped: dict[tuple[str, str], list[tuple[Path, RecordingLabels]]] = {}
-    for path, own in zip(files, by_file, strict=True):
-        for one in own:
-            grouped.setdefault((one.recording, one.annotator), []).append((path, one))
+    grouped: dict[tuple[str, str], list[tuple[Place, RecordingLabels]]] = {}
+    for number, own in enumerate(by_file):
+        for index, one in enumerate(own):
+            grouped.setdefault((one.recording, one.annotator), []).append(((number, index), one))
     labels: list[RecordingLabels] = []
+    where: dict[tuple[str, str], list[Place]] = {}
     for (recording, annotator), parts in grouped.items():
         behaviors = [name for _, one in parts for name in _behaviors(one)]
         if len(behaviors) > len(set(behaviors)):
-            names = _file_names([path for path, _ in parts])
-            labels += [replace(one, annotator=f"{annotator} ({names[path]})") for path, one in parts]
+            names = _file_names([files[number] for (number, _), _ in parts])
+            for place, one in parts:
+                labels.append(replace(one, annotator=f"{annotator} ({names[files[place[0]]]})"))
+                where.setdefault((recording, labels[-1].annotator), []).append(place)
             continue
+        where[recording, annotator] = [place for place, _ in parts]
         observed = {name: spans for _, one in parts for name, spans in one.observed.items()}
         bouts = tuple(bout for _, one in parts for bout in one.bouts)
         points = tuple(point for _, one in parts for point in one.points)
         labels.append(RecordingLabels(recording, annotator, bouts, observed, points))
-    return labels
+    return labels, where
 
 
-def _chosen(labels: Sequence[RecordingLabels], annotators: Sequence[str]) -> tuple[RecordingLabels, ...]:
-    known = list(dict.fromkeys(one.annotator for one in labels))
-    for name in annotators:
+def _sources_of(
+    sources: Sequence[tuple[Path, str]],
+    as_written: Sequence[Sequence[RecordingLabels]],
+    by_file: Sequence[Sequence[RecordingLabels]],
+    of_columns: bool,
+) -> list[list[LabelSource]]:
+    """Return where each entry of ``by_file`` stands; annotators that are columns are known only as they were read."""
+    return [
+        [
+            LabelSource(path, chosen, raw.recording, named.annotator, raw if of_columns and chosen == PER_FRAME_CSV
+                        else None)
+            for raw, named in zip(written, own, strict=True)
+        ]
+        for (path, chosen), written, own in zip(sources, as_written, by_file, strict=True)
+    ]  # fmt: skip
+
+
+def _origins(
+    labels: Sequence[RecordingLabels], where: Mapping[tuple[str, str], Sequence[Place]], stand: list[list[LabelSource]]
+) -> dict[str, dict[str, tuple[LabelSource, ...]]]:
+    origins: dict[str, dict[str, tuple[LabelSource, ...]]] = {}
+    for one in labels:
+        places = where[one.recording, one.annotator]
+        origins.setdefault(one.recording, {})[one.annotator] = tuple(stand[number][index] for number, index in places)
+    return origins
+
+
+def require_known_annotators(asked: Sequence[str], known: Sequence[str]) -> None:
+    """Raise unless every annotator that is asked for is known.
+
+    Raises
+    ------
+    LabelError
+        If one is not.
+    """
+    known = list(dict.fromkeys(known))
+    for name in asked:
         if name not in known:
             raise LabelError(
                 found=f"no labels by '{name}'",
@@ -234,16 +289,27 @@ def _chosen(labels: Sequence[RecordingLabels], annotators: Sequence[str]) -> tup
                 where="--annotator",
                 remedy=closest_match(name, known) or "name annotators as the files do",
             )
-    return tuple(one for one in labels if not annotators or one.annotator in annotators)
 
 
-def _require_two(labels: Sequence[RecordingLabels]) -> None:
+def require_two_annotators(labeled: Sequence[tuple[str, str]]) -> None:
+    """Raise unless two annotators labeled the same recording.
+
+    Parameters
+    ----------
+    labeled
+        Recording and annotator, of all labels.
+
+    Raises
+    ------
+    LabelError
+        If there is one annotator only, or each labeled other recordings.
+    """
     by_recording: dict[str, set[str]] = {}
-    for one in labels:
-        by_recording.setdefault(one.recording, set()).add(one.annotator)
+    for recording, annotator in labeled:
+        by_recording.setdefault(recording, set()).add(annotator)
     if any(len(annotators) > 1 for annotators in by_recording.values()):
         return
-    annotators = list(dict.fromkeys(one.annotator for one in labels))
+    annotators = list(dict.fromkeys(annotator for _, annotator in labeled))
     if len(annotators) < 2:
         raise LabelError(
             found=f"one annotator, {annotators[0]}" if annotators else "no labels",

@@ -47,7 +47,7 @@ from nsp_core.study import RecordingEntry, Study
 from nsp_flows.jobs import Run, running, with_labels
 from nsp_flows.report import MODEL_NAMES, score_cell
 
-__all__ = ["FitOutcome", "fit_rule_file", "print_fit"]
+__all__ = ["FitOutcome", "chosen_behavior", "fit_rule_file", "print_fit"]
 
 MEASURES = {"f1": "F1", "ap": "AP"}
 
@@ -122,7 +122,7 @@ def fit_rule_file(
         If ``out`` cannot be written.
     """
     rule = read_rule(rule_file)
-    behavior = _chosen_behavior(study, rule, behavior_name)
+    behavior = chosen_behavior(study, rule, behavior_name)
     check_rule(rule, study, behavior)
     found, notes = _found_program(behavior, out)
     with TemporaryDirectory() as temporary:
@@ -137,20 +137,14 @@ def fit_rule_file(
     return FitOutcome(behavior, fitted, path, tuple(dict.fromkeys(run.failures)), (*study.loud_notes, *notes))
 
 
-def print_fit(outcome: FitOutcome, console: Console) -> None:
-    """Print the rule as it was and as it is, its scores, and what to make of them, for a person at a terminal."""
-    for note in outcome.notes:
-        console.print(Text.assemble(("note ", "yellow"), note), soft_wrap=True)
-    if outcome.fitted is not None:
-        _print_rule(outcome.behavior, outcome.fitted, console)
-    for failure in outcome.failures:
-        told = f"{failure.subject} ({failure.stage}): {failure.error}"
-        console.print(Text.assemble(("failed ", "red"), told), soft_wrap=True)
-    if outcome.program_path is not None:
-        console.print(f"\nprogram    {outcome.program_path}", markup=False, highlight=False, soft_wrap=True)
+def chosen_behavior(study: Study, rule: Rule, name: str | None) -> Behavior:
+    """Return the behavior that a rule is to recognize: the one named, the only one, or that of the rule's name.
 
-
-def _chosen_behavior(study: Study, rule: Rule, name: str | None) -> Behavior:
+    Raises
+    ------
+    StudyError
+        If the study has no such behavior, or none is told among several.
+    """
     by_name = {behavior.name: behavior for behavior in study.behaviors}
     if name is None and len(by_name) == 1:
         return study.behaviors[0]
@@ -164,6 +158,19 @@ def _chosen_behavior(study: Study, rule: Rule, name: str | None) -> Behavior:
         where="--behavior",
         remedy=closest_match(asked, list(by_name)) or "name the behavior that the rule recognizes",
     )
+
+
+def print_fit(outcome: FitOutcome, console: Console) -> None:
+    """Print the rule as it was and as it is, its scores, and what to make of them, for a person at a terminal."""
+    for note in outcome.notes:
+        console.print(Text.assemble(("note ", "yellow"), note), soft_wrap=True)
+    if outcome.fitted is not None:
+        _print_rule(outcome.behavior, outcome.fitted, console)
+    for failure in outcome.failures:
+        told = f"{failure.subject} ({failure.stage}): {failure.error}"
+        console.print(Text.assemble(("failed ", "red"), told), soft_wrap=True)
+    if outcome.program_path is not None:
+        console.print(f"\nprogram    {outcome.program_path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _found_program(behavior: Behavior, out: Path | None) -> tuple[ProgramArtifact | None, list[str]]:

@@ -122,7 +122,9 @@ def described(job: str, step: SearchProgress, seconds: float) -> str:
     seconds
         How long it has been at it.
     """
-    parts = [f"  {job}: {step.stage}", f"{step.n_candidates:,} candidates"]
+    parts = [f"  {job}: {step.stage}"]
+    if step.n_candidates:
+        parts.append(f"{step.n_candidates:,} candidates")
     if seconds > 1 and step.n_candidates:
         parts.append(f"{60 * step.n_candidates / seconds:,.0f} per minute")
     if seconds > 1 and 0 < step.done < step.total:

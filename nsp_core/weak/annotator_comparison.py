@@ -220,11 +220,12 @@ def constant_table(found: AnnotatorPrograms) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TABLE_DTYPES)).astype(TABLE_DTYPES)
 
 
-def account_of(found: AnnotatorPrograms, behavior: str) -> tuple[str, ...]:
+def account_of(found: AnnotatorPrograms, behavior: str, *, agreement: bool = True) -> tuple[str, ...]:
     """Return in sentences how annotators differ in what they call ``behavior``.
 
     One per constant that may differ, one per two annotators on whose bouts start earlier, one on how programs agree
-    with annotators and, where programs were fitted to halves, one on how many differences were looked at.
+    with annotators (unless ``agreement`` is False, where a table tells) and, where programs were fitted to halves, one
+    on how many differences were looked at.
 
     Examples
     --------
@@ -243,7 +244,8 @@ def account_of(found: AnnotatorPrograms, behavior: str) -> tuple[str, ...]:
     compared = [one for one in found.constants if one.may_differ]
     sentences = [_on_constant(found, one, behavior) for one in compared]
     sentences += [_on_onset(pair) for pair in found.pairs if pair.onset.n]
-    sentences.append(_on_agreement(found))
+    if agreement:
+        sentences.append(_on_agreement(found))
     differences = [pair for one in compared for pair in one.differences]
     n_clear = sum(pair.is_clear for pair in differences)
     if found.n_refits:

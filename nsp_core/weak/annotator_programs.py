@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -34,11 +34,10 @@ from numpy.typing import NDArray
 from nsp_core import rng
 from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.constants import constants_of
-from nsp_core.errors import LabelError
 from nsp_core.evaluate.agreement import Agreement, agreement
 from nsp_core.evaluate.agreement_bouts import matched_series
 from nsp_core.evaluate.agreement_timing import percentile_interval, timing_difference
-from nsp_core.labels import ABSENT, PRESENT, UNLABELED
+from nsp_core.labels import UNLABELED
 from nsp_core.search.assess import ProgramScorer, predict_sequences
 from nsp_core.search.tune import tune_constants
 from nsp_core.sequences import LabeledSequence
@@ -50,6 +49,7 @@ from nsp_core.weak.annotator_comparison import (
     ConstantEstimate,
     ProgramAgreement,
 )
+from nsp_core.weak.annotator_frames import States, labeled_with, masked, on_common_frames, shows_both
 
 __all__ = ["AnnotatorFitProgress", "fit_annotator_programs"]
 
@@ -57,8 +57,6 @@ ROUNDS = 6
 N_REFITS = 20
 LEAST_RECORDINGS = 6
 LEAST_BLOCKS = 20
-
-States = Sequence[NDArray[np.int8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def fit_annotator_programs(
     ['d < 34 mm', 'd < 28 mm']
     """
     annotators = tuple(states)
-    common_states = _on_common_frames(sequences, states)
+    common_states = on_common_frames(sequences, states)
     n_fits = 1 + (1 + n_refits) * len(annotators)
     fits = _Fits(sequences, rounds, places, n_fits, report)
     everybody = [fits.labeled(common_states[who]) for who in annotators]
@@ -138,12 +136,12 @@ def fit_annotator_programs(
     held_out: dict[tuple[str, str], list[float]] = {}
     for _ in range(n_refits):
         half = _half(units, generator)
-        within = {who: _masked(common_states[who], half) for who in annotators}
-        if not all(_shows_both(own) for own in within.values()):
+        within = {who: masked(common_states[who], half) for who in annotators}
+        if not all(shows_both(own) for own in within.values()):
             fits.skip(len(annotators))
             continue
         refits.append({who: fits.alone(common, fits.labeled(within[who])) for who in annotators})
-        outside = {who: _masked(common_states[who], [~own for own in half]) for who in annotators}
+        outside = {who: masked(common_states[who], [~own for own in half]) for who in annotators}
         for pair, frames in _program_agreements(refits[-1], sequences, outside).items():
             held_out.setdefault(pair, []).append(frames.kappa)
     all_programs = {**programs, "": common}
@@ -169,8 +167,7 @@ class _Fits:
 
     def labeled(self, states: States) -> list[LabeledSequence]:
         """Return the sequences with these states, without those that have no label."""
-        pairs = zip(self.sequences, states, strict=True)
-        return [replace(one, states=own) for one, own in pairs if (own != UNLABELED).any()]
+        return labeled_with(self.sequences, states)
 
     def common(self, program: Condition, sequences: Sequence[LabeledSequence]) -> Condition:
         """Return the program fitted from a rough guess."""
@@ -188,41 +185,6 @@ class _Fits:
         """Count fits that are done, or need not be."""
         self.done += number
         self.report(AnnotatorFitProgress(self.done, self.total))
-
-
-def _on_common_frames(
-    sequences: Sequence[LabeledSequence], states: Mapping[str, States]
-) -> dict[str, list[NDArray[np.int8]]]:
-    """Return the states with all frames unlabeled that somebody did not look at, once they are known to be usable."""
-    if len(states) < 2:
-        raise _refused(f"labels of {len(states)} annotators", "two or more", "give the labels of another one too")
-    lengths = [len(one.states) for one in sequences]
-    for who, own in states.items():
-        if [len(one) for one in own] != lengths:
-            raise _refused(
-                f"labels by {who} of {', '.join(str(len(one)) for one in own) or 'no'} frames",
-                f"one series per sequence, of {', '.join(map(str, lengths))} frames",
-                "give labels in the order of the sequences",
-            )
-    looked_at = [np.all([own[place] != UNLABELED for own in states.values()], axis=0) for place in range(len(lengths))]
-    common = {who: _masked(own, looked_at) for who, own in states.items()}
-    for who, own in common.items():
-        if not _shows_both(own):
-            n_present, n_absent = (sum(int((one == state).sum()) for one in own) for state in (PRESENT, ABSENT))
-            raise _refused(
-                f"{n_present} frames with the behavior and {n_absent} without by {who}",
-                "some of both among the frames that all annotators looked at",
-                "annotate more, or leave this annotator out",
-            )
-    return common
-
-
-def _masked(states: States, kept: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int8]]:
-    return [np.where(here, own, np.int8(UNLABELED)) for own, here in zip(states, kept, strict=True)]
-
-
-def _shows_both(states: States) -> bool:
-    return all(any(bool((own == state).any()) for own in states) for state in (PRESENT, ABSENT))
 
 
 def _units(sequences: Sequence[LabeledSequence]) -> tuple[list[NDArray[np.int64]], str]:
@@ -314,7 +276,3 @@ def _constant_values(program: Condition) -> list[float]:
 def _mean(kappas: Sequence[float]) -> float:
     known = [kappa for kappa in kappas if not math.isnan(kappa)]
     return sum(known) / len(known) if known else math.nan
-
-
-def _refused(found: str, expected: str, remedy: str) -> LabelError:
-    return LabelError(found=found, expected=expected, where="programs of annotators", remedy=remedy)
