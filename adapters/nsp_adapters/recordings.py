@@ -6,7 +6,7 @@ Every step is keyed by what it was computed from, so a second run finds the resu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xarray as xr
@@ -20,6 +20,7 @@ from nsp_core.errors import FeatureError, MissingFileError
 from nsp_core.features import feature_sequences
 from nsp_core.features.compute import LengthUnit, compute_features, feature_chunks
 from nsp_core.features.lookup import available_features, feature_key
+from nsp_core.features.views import participants
 from nsp_core.labels import Behavior, frame_states
 from nsp_core.provenance import CORE_VERSION, digest
 from nsp_core.sequences import LabeledSequence, as_sequences
@@ -27,6 +28,7 @@ from nsp_core.storage import StoredGroup
 from nsp_core.study import PoseSettings, RecordingEntry, Study
 
 __all__ = [
+    "ParticipantSequence",
     "PreparedRecording",
     "animals_needed",
     "extract_recording",
@@ -34,6 +36,7 @@ __all__ = [
     "import_labels",
     "labeled_sequences",
     "open_features",
+    "participant_sequences",
     "read_labels",
     "read_poses",
     "refer_features",
@@ -160,6 +163,46 @@ def labeled_sequences(recording: PreparedRecording, study: Study, behavior: Beha
         for array in arrays
     ]
     return list(as_sequences(arrays, states))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParticipantSequence:
+    """One animal or dyad of a recording, with the labels there are.
+
+    Attributes
+    ----------
+    entry
+        The recording.
+    sequence
+        Its features, and its states; all unlabeled where the recording has no label file.
+    individual, target
+        Who takes part; the target None for a behavior of one animal.
+    """
+
+    entry: RecordingEntry
+    sequence: LabeledSequence
+    individual: str
+    target: str | None
+
+
+def participant_sequences(recording: PreparedRecording, study: Study, behavior: Behavior) -> list[ParticipantSequence]:
+    """Return all animals or dyads of one recording, whether it has labels or not.
+
+    Raises
+    ------
+    LabelError, MissingFileError, FormatError
+        As :func:`read_labels`.
+    """
+    features = open_features(recording)
+    if recording.entry.label_path is None:
+        sequences = list(as_sequences(feature_sequences(features, behavior.kind), None))
+    else:
+        sequences = labeled_sequences(recording, study, behavior)
+    who = participants([str(name) for name in features["individual"].values], behavior.kind)
+    return [
+        ParticipantSequence(recording.entry, replace(one, recording=recording.entry.name), individual, target or None)
+        for one, (individual, target) in zip(sequences, who, strict=True)
+    ]
 
 
 def open_features(recording: PreparedRecording, names: Sequence[str] | None = None) -> xr.Dataset:

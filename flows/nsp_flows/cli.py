@@ -13,6 +13,7 @@ import typer
 
 from nsp_flows.agreement_command import agreement
 from nsp_flows.queue_command import queue
+from nsp_flows.weak_command import weak_label
 
 if TYPE_CHECKING:
     from nsp_core.study import Study
@@ -248,6 +249,7 @@ def convert(
 
 app.command()(agreement)
 app.command()(queue)
+app.command("weak-label")(weak_label)
 
 
 @app.command()

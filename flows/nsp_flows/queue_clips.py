@@ -18,17 +18,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from nsp_adapters.outputs import Failure, sweep_outputs
-from nsp_adapters.recordings import PreparedRecording, extract_recording, labeled_sequences, open_features
+from nsp_adapters.recordings import (
+    ParticipantSequence,
+    PreparedRecording,
+    extract_recording,
+    participant_sequences,
+)
 from nsp_core.errors import LabelError, StudyError
-from nsp_core.features import feature_sequences
 from nsp_core.features.lookup import closest_match
-from nsp_core.features.views import participants
 from nsp_core.labels import ABSENT, PRESENT, Behavior
 from nsp_core.rng import stream
 from nsp_core.search.assess import ProgramScorer
 from nsp_core.search.beam import SearchProgress
-from nsp_core.sequences import LabeledSequence, as_sequences
-from nsp_core.study import RecordingEntry, RecordingRole, Study
+from nsp_core.sequences import LabeledSequence
+from nsp_core.study import RecordingRole, Study
 from nsp_core.weak.few_bouts import annotated_bouts, require_fps, weighted_to_balance
 from nsp_core.weak.labeling import LabelingFunction, LabelingSettings, find_labeling_functions
 from nsp_core.weak.queue import ClipEvidence, ProposedClip, QueueSettings, propose_clips, random_clips
@@ -263,16 +266,6 @@ def _with_its_labels(recording: PreparedRecording, study: Study) -> PreparedReco
     return recording if recording.entry.label_path is None else with_labels(recording, study)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    """One animal or dyad of a recording, with the labels there are."""
-
-    entry: RecordingEntry
-    sequence: LabeledSequence
-    individual: str
-    target: str | None
-
-
 def _clips_job(
     study: Study,
     behavior: Behavior,
@@ -281,7 +274,7 @@ def _clips_job(
     messages: Queue[Any],
 ) -> FoundClips:
     """Find labeling functions and choose clips; runs in a worker process."""
-    shown = [each for one in recordings for each in _shown(one, study, behavior)]
+    shown = [each for one in recordings for each in participant_sequences(one, study, behavior)]
     learned_from = [each.sequence for each in shown if each.entry.role in LEARNED_FROM]
     proposed_in = [each for each in shown if each.entry.role in PROPOSED_IN]
     settings = QueueSettings(clip_s=options.clip_s)
@@ -303,19 +296,6 @@ def _clips_job(
     return FoundClips(clips, tuple(function.text for function in functions), "", n_bouts, share)
 
 
-def _shown(recording: PreparedRecording, study: Study, behavior: Behavior) -> list[_Shown]:
-    features = open_features(recording)
-    if recording.entry.label_path is None:
-        sequences = list(as_sequences(feature_sequences(features, behavior.kind), None))
-    else:
-        sequences = labeled_sequences(recording, study, behavior)
-    who = participants([str(name) for name in features["individual"].values], behavior.kind)
-    return [
-        _Shown(recording.entry, replace(one, recording=recording.entry.name), individual, target or None)
-        for one, (individual, target) in zip(sequences, who, strict=True)
-    ]
-
-
 def _share(sequences: Sequence[LabeledSequence]) -> float:
     """Return the share of the labeled frames in which the behavior is present; NaN where none is labeled."""
     n_present, n_absent = (sum(int((one.states == state).sum()) for one in sequences) for state in (PRESENT, ABSENT))
@@ -332,7 +312,7 @@ def _functions(
     return found.functions
 
 
-def _evidence(shown: Sequence[_Shown], functions: Sequence[LabelingFunction]) -> list[ClipEvidence]:
+def _evidence(shown: Sequence[ParticipantSequence], functions: Sequence[LabelingFunction]) -> list[ClipEvidence]:
     """Return what is known of each animal or dyad; the degrees are those of the functions, unsure ones included."""
     sequences = [each.sequence for each in shown]
     scorer = ProgramScorer(sequences)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nsp_core import rng
 from nsp_core.dsl.ast import Condition
 from nsp_core.dsl.text import format_program
-from nsp_core.evaluate.baselines import BaselineName, FittedBaseline, Table, fit_baselines
+from nsp_core.evaluate.baselines import BASELINES, BaselineName, FittedBaseline, Table, fit_baselines
 from nsp_core.evaluate.bootstrap import scores_with_intervals
 from nsp_core.evaluate.frames import FramePredictions, FrameScores
 from nsp_core.evaluate.ranking import best_f1_threshold
@@ -69,7 +69,7 @@ def program_predictions(program: Condition, sequences: Sequence[LabeledSequence]
 
 
 def baseline_predictions(
-    development: Sequence[LabeledSequence], others: Splits, *, seed: int
+    development: Sequence[LabeledSequence], others: Splits, *, seed: int, names: Sequence[BaselineName] = BASELINES
 ) -> dict[str, dict[str, list[FramePredictions]]]:
     """Return baseline -> split -> what it says of the labeled frames of every sequence.
 
@@ -82,6 +82,8 @@ def baseline_predictions(
         Split -> further sequences, judged by baselines fitted to all of ``development``.
     seed
         Breaks ties, and draws the recordings of the intervals.
+    names
+        Which baselines.
 
     Notes
     -----
@@ -90,11 +92,12 @@ def baseline_predictions(
     """
     columns = [column for column in columns_for(development) if not column.oriented]
     table = _table(development, columns)
+    every_row = np.ones(table.states.size, dtype=bool)
     fitted = fit_baselines(
-        _thinned(table, np.ones(table.states.size, dtype=bool), MAX_TRAINING_ROWS), None, seed=seed, choose_cuts=False
+        _thinned(table, every_row, MAX_TRAINING_ROWS), None, seed=seed, names=names, choose_cuts=False
     )
     fold = _fold_of_rows(development)
-    held_out = _held_out(table, fold, fitted, seed)
+    held_out = _held_out(table, fold, names, seed)
     judged = np.where((fold >= 0) & _gold(development), table.states, np.int8(UNLABELED))
     fitted = {name: _with_cut(one, table, judged, held_out[name][1]) for name, one in fitted.items()}
     predictions: dict[str, dict[str, list[FramePredictions]]] = {}
@@ -111,10 +114,10 @@ def baseline_predictions(
 
 
 def _held_out(
-    table: Table, fold: NDArray[np.int8], names: Mapping[str, FittedBaseline], seed: int
+    table: Table, fold: NDArray[np.int8], names: Sequence[BaselineName], seed: int
 ) -> dict[str, tuple[NDArray[np.int8], NDArray[np.float32]]]:
     """Return baseline -> decisions and scores (row,) of copies fitted without the fold of each row."""
-    parts = {
+    parts: dict[str, tuple[NDArray[np.int8], NDArray[np.float32]]] = {
         name: (np.full(fold.size, -1, dtype=np.int8), np.full(fold.size, np.nan, dtype=np.float32)) for name in names
     }
     for left_out in range(int(fold.max()) + 1):
@@ -122,7 +125,7 @@ def _held_out(
         if not held.any():
             continue
         kept = (fold != IN_NO_FOLD) & ~held
-        fitted = fit_baselines(_thinned(table, kept, MAX_FOLD_ROWS), None, seed=seed, choose_cuts=False)
+        fitted = fit_baselines(_thinned(table, kept, MAX_FOLD_ROWS), None, seed=seed, names=names, choose_cuts=False)
         for name, baseline in fitted.items():
             parts[name][0][held], parts[name][1][held] = baseline.predict(table.columns[held])
     return parts
