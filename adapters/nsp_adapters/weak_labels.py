@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nsp_adapters.atomic import write_json
 from nsp_adapters.manifest import software_version
@@ -166,8 +167,8 @@ def _summary(
         "behavior": job.behavior.name,
         "balance": asdict(job.balance),
         "n_bouts": len(annotated_bouts(sequences)),
-        "annotated_s": sum(float((one.gold_states != UNLABELED).sum()) / (one.fps or 1) for one in sequences),
-        "recorded_s": sum(one.states.size / (one.fps or 1) for one in sequences),
+        "annotated_s": _seconds(labeled, annotated=True),
+        "recorded_s": _seconds(labeled, annotated=False),
         "scores": as_json(scores, seed=job.seed),
         "helps": verdict.helps,
         "program": artifact.text,
@@ -180,6 +181,18 @@ def _summary(
         "flipped_share": model.flipped_share,
         "notes": list(model.notes),
     }
+
+
+def _seconds(labeled: Sequence[ParticipantSequence], *, annotated: bool) -> float:
+    """Return seconds of video, or those that a person annotated; animals and dyads seen at the same time count once."""
+    frames: dict[str, NDArray[np.bool_]] = {}
+    fps = {}
+    for each in labeled:
+        name = each.entry.name
+        own = each.sequence.gold_states != UNLABELED if annotated else np.ones(each.sequence.states.size, dtype=bool)
+        frames[name] = own | frames[name] if name in frames else own
+        fps[name] = each.entry.fps
+    return float(sum(own.sum() / fps[name] for name, own in frames.items()))
 
 
 def _function_table(functions: Sequence[LabelingFunction], model: LabelModelResult) -> pd.DataFrame:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import Queue
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from nsp_adapters.outputs import Failure
 from nsp_adapters.recordings import features_of_file
 from nsp_adapters.simulated import write_simulated_study
 from nsp_adapters.study import read_study
 from nsp_core.bouts import bouts_from_frames
 from nsp_core.dsl.semantics import exact_states
 from nsp_core.dsl.text import parse_program
-from nsp_core.errors import NspError
 from nsp_core.features import feature_sequences
 from nsp_core.sequences import as_sequences
 from nsp_core.study import Study
 from nsp_flows import annotator_rule as module
+from tests.flows.direct_run import run_directly
 
 Command = Callable[[Sequence[object]], tuple[int, str, str]]
 
@@ -39,35 +33,10 @@ TABLES = ["annotators.csv", "pairs.csv", "behaviors.csv", "assumptions.csv",
           "rule_programs.csv", "rule_constants.csv", "rule_scores.csv"]  # fmt: skip
 
 
-@dataclass
-class DirectRun:
-    """What a run does, in this process; calls and results are copied as they are on the way to another one."""
-
-    study: Study
-    out: Path
-    failures: list[Failure] = field(default_factory=list)
-    messages: Queue[Any] = field(default_factory=Queue)
-
-    def each(self, stage: str, calls: Sequence[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
-        results = []
-        for subject, function, arguments in calls:
-            try:
-                sent = [one if one is self.messages else pickle.loads(pickle.dumps(one)) for one in arguments]
-                results.append(pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(function))(*sent))))
-            except NspError as error:
-                self.failures.append(Failure.of(subject, stage, error))
-        return results
-
-
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without processes of its own, which take seconds to start."""
-
-    @contextmanager
-    def running(study: Study, out: Path, *_: object) -> Iterator[DirectRun]:
-        yield DirectRun(study, out)
-
-    monkeypatch.setattr(module, "running", running)
+    run_directly(monkeypatch, module)
 
 
 def bouts_of(study: Study) -> dict[str, list[str]]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from queue import Queue
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,15 +16,15 @@ from rich.console import Console
 
 from nsp_adapters.annotations.boris_project import read_boris_project
 from nsp_adapters.label_import import read_labels
-from nsp_adapters.outputs import Failure
 from nsp_adapters.simulated import write_simulated_study
 from nsp_adapters.study import read_study
-from nsp_core.errors import LabelError, NspError, OutputError, StudyError
+from nsp_core.errors import LabelError, OutputError, StudyError
 from nsp_core.labels import Bout
 from nsp_core.study import Study
 from nsp_flows import queue_clips as module
 from nsp_flows.queue_clips import ClipQueue, queue_clips
 from nsp_flows.queue_report import print_queue
+from tests.flows.direct_run import run_directly
 
 Command = Callable[[Sequence[object]], tuple[int, str, str]]
 
@@ -67,40 +63,10 @@ def study(study_file: Path) -> Study:
     return read_study(study_file, environment={})
 
 
-def copied(one: Any) -> Any:
-    return pickle.loads(pickle.dumps(one))
-
-
-@dataclass
-class DirectRun:
-    """What a run does, in this process; calls and results are copied as they are on the way to another one."""
-
-    study: Study
-    out: Path
-    failures: list[Failure] = field(default_factory=list)
-    messages: Queue[Any] = field(default_factory=Queue)
-
-    def each(self, stage: str, calls: Sequence[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
-        results = []
-        for subject, function, arguments in calls:
-            try:
-                # The queue of messages is a proxy there, which is.
-                sent = [one if one is self.messages else copied(one) for one in arguments]
-                results.append(copied(copied(function)(*sent)))
-            except NspError as error:
-                self.failures.append(Failure.of(subject, stage, error))
-        return results
-
-
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without processes of its own, which take seconds to start."""
-
-    @contextmanager
-    def running(study: Study, out: Path, *_: object) -> Iterator[DirectRun]:
-        yield DirectRun(study, out)
-
-    monkeypatch.setattr(module, "running", running)
+    run_directly(monkeypatch, module)
 
 
 @pytest.fixture(scope="module")
