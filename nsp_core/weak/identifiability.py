@@ -161,10 +161,8 @@ def _gold_amount(told: _Told) -> list[str]:
     for place, state in ((ABSENT, "absent"), (PRESENT, "present")):
         fewest = float(fixed[:, place].min())
         if 0 < fewest < FEW_LOOKS:
-            notes.append(
-                f"Gold has only {fewest:.0f} independent looks at {state} frames: rates are uncertain, see their "
-                "intervals."
-            )
+            looks = "a single independent look" if round(fewest) <= 1 else f"{fewest:.0f} independent looks"
+            notes.append(f"Gold has only {looks} at {state} frames: rates are uncertain, see their intervals.")
     return notes
 
 

@@ -12,52 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from nsp_adapters.programs import read_program
-from nsp_adapters.simulated import write_simulated_study
 from nsp_adapters.tables import read_bout_table
 from nsp_core.errors import StudyError
 from nsp_flows import queue_clips, weak_label
 from nsp_flows.weak_command import parse_share
 from tests.flows.direct_run import run_directly
+from tests.flows.few_bouts_study import few_bouts
 
 Command = Callable[[Sequence[object]], tuple[int, str, str]]
 
 N_SIMULATED_FRAMES = 1800
-SMALL = """
-[features]
-use = ["approach_speed", "facing_angle", "centroid_distance"]
-
-[search]
-seeds = [0]
-max_complexity = 4
-"""
 OPTIONS = ["--behavior", "approach", "--share", "2%-10%"]
-
-
-def few_bouts(folder: Path, n_bouts: int) -> Path:
-    """Write a study of six recordings of a minute, with the first bouts of four of them; sim05 has no labels."""
-    path = write_simulated_study(folder, seed=0, n_recordings=6, minutes=1)
-    text = path.read_text(encoding="utf-8")
-    head, rest = text.split("[[recordings]]", 1)
-    cleaning = rest[rest.index("[cleaning]") :].replace("observed = [[1.7, 58.3]]\n", "") + SMALL
-    blocks = ['[[recordings]]\nposes = "poses/sim*.csv"\nnames = ["sim05"]\nrole = "infer"\n']
-    for number in (1, 2, 3, 4):
-        name = f"sim0{number}"
-        label_file = path.parent / "labels" / f"{name}.csv"
-        table = pd.read_csv(label_file).query("behavior == 'approach'").head(n_bouts)
-        table.to_csv(label_file, index=False)
-        observed = [
-            [max(start / 30 - 2, 0), stop / 30 + 2] for start, stop in table[["start_frame", "stop_frame"]].values
-        ]
-        blocks.append(
-            f'[[recordings]]\nposes = "poses/sim*.csv"\nnames = ["{name}"]\nrole = "train"\n'
-            f'labels = "labels/{{recording}}.csv"\nobserved = {observed}\n'
-        )
-    blocks.append(
-        '[[recordings]]\nposes = "poses/sim*.csv"\nnames = ["sim06"]\nrole = "test"\n'
-        'labels = "labels/{recording}.csv"\nobserved = [[1.7, 58.3]]\n'
-    )
-    path.write_text(head + "\n".join(blocks) + cleaning, encoding="utf-8")
-    return path
 
 
 @pytest.fixture
