@@ -25,7 +25,7 @@ from nsp_core.search.beam import SearchProgress
 from nsp_core.study import Study
 from nsp_flows.workers import end_with_parent, start_worker
 
-__all__ = ["Run", "described", "running", "with_labels"]
+__all__ = ["Run", "described", "running", "with_any_labels", "with_labels"]
 
 POLL_S = 0.2
 SHOWN_TEXT = 70
@@ -108,6 +108,11 @@ def with_labels(recording: PreparedRecording, study: Study) -> PreparedRecording
     """Return ``recording`` if its labels can be read: a bad label file stops this recording only."""
     read_labels(recording.entry, study, recording.n_frames)
     return recording
+
+
+def with_any_labels(recording: PreparedRecording, study: Study) -> PreparedRecording:
+    """Return ``recording`` if it has no labels, or they can be read."""
+    return recording if recording.entry.label_path is None else with_labels(recording, study)
 
 
 def described(job: str, step: SearchProgress, seconds: float) -> str:

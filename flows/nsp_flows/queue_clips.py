@@ -28,14 +28,14 @@ from nsp_core.errors import LabelError, StudyError
 from nsp_core.features.lookup import closest_match
 from nsp_core.labels import ABSENT, PRESENT, Behavior
 from nsp_core.rng import stream
-from nsp_core.search.assess import ProgramScorer
 from nsp_core.search.beam import SearchProgress
 from nsp_core.sequences import LabeledSequence
 from nsp_core.study import RecordingRole, Study
+from nsp_core.weak.committee import committee_degrees
 from nsp_core.weak.few_bouts import annotated_bouts, require_fps, weighted_to_balance
 from nsp_core.weak.labeling import LabelingFunction, LabelingSettings, find_labeling_functions
 from nsp_core.weak.queue import ClipEvidence, ProposedClip, QueueSettings, propose_clips, random_clips
-from nsp_flows.jobs import Run, running, with_labels
+from nsp_flows.jobs import Run, running, with_any_labels
 from nsp_flows.queue_files import REVIEW, QueueFiles, write_queue
 
 __all__ = ["ClipQueue", "FoundClips", "chosen_behavior", "queue_clips"]
@@ -251,7 +251,7 @@ def _find(
         "extract features", [(entry.name, extract_recording, (entry, run.study, folder)) for entry in entries]
     )
     usable: list[PreparedRecording] = run.each(
-        "read labels", [(one.entry.name, _with_its_labels, (one, run.study)) for one in prepared]
+        "read labels", [(one.entry.name, with_any_labels, (one, run.study)) for one in prepared]
     )
     _require_longer(usable, settings)
     if not any(one.entry.role in PROPOSED_IN for one in usable):
@@ -260,10 +260,6 @@ def _find(
         "choose clips", [(behavior.name, _clips_job, (run.study, behavior, usable, options, run.messages))]
     )
     return usable, next(iter(found), None)
-
-
-def _with_its_labels(recording: PreparedRecording, study: Study) -> PreparedRecording:
-    return recording if recording.entry.label_path is None else with_labels(recording, study)
 
 
 def _clips_job(
@@ -315,18 +311,13 @@ def _functions(
 def _evidence(shown: Sequence[ParticipantSequence], functions: Sequence[LabelingFunction]) -> list[ClipEvidence]:
     """Return what is known of each animal or dyad; the degrees are those of the functions, unsure ones included."""
     sequences = [each.sequence for each in shown]
-    scorer = ProgramScorer(sequences)
-    degrees: list[list[Degrees]] = [[] for _ in sequences]
-    for function in functions:
-        for own, prediction in zip(degrees, scorer.predict(function.program), strict=True):
-            own.append(prediction.probability)
-        scorer.forget_truths()
+    degrees = committee_degrees(functions, sequences)
     # A recording without an arena has fewer features: clips are compared by those that all have.
     names = [name for name in sequences[0].names if all(name in one.names for one in sequences)]
     return [
         ClipEvidence(
             each.entry.name,
-            np.stack(own, axis=1) if own else np.zeros((each.sequence.states.size, 0)),
+            own,
             each.sequence.gold_states,
             require_fps(each.sequence),
             each.sequence.values[:, [each.sequence.names.index(name) for name in names]],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,9 +16,12 @@ from nsp_core.weak.annotator_cost import SECONDS_PER_BOUT, SECONDS_PER_VIDEO_SEC
 from nsp_core.weak.queue import ProposedClip
 from nsp_flows.queue_clips import ClipQueue, FoundClips
 from nsp_flows.queue_files import REVIEW, clip_times
+from nsp_flows.queue_simulation import QueueSimulation, time_to_reach
 from nsp_flows.telling import counted, print_whole, say
 
-__all__ = ["print_queue", "print_reviewed"]
+__all__ = ["print_queue", "print_reviewed", "print_simulation"]
+
+SHOWN_POINTS = 5
 
 
 def print_queue(queue: ClipQueue, console: Console) -> None:
@@ -56,6 +62,56 @@ def print_reviewed(path: Path, n_clips: int, behavior: Behavior, console: Consol
     say(
         console, "then", 'name it as labels of its recordings, with format = "boris-project" (or "auto") under [labels]'
     )
+
+
+def print_simulation(simulation: QueueSimulation, console: Console) -> None:
+    """Print what clips of the queue and random ones bought, at four points of the way and as time to the same score."""
+    for failure in simulation.failures:
+        say(console, "failed", f"{failure.subject} ({failure.stage}): {failure.error}", style="red")
+    if simulation.rounds is None:
+        return
+    print_whole(_simulation_table(simulation.rounds), console)
+    console.print()
+    say(console, "verdict", _simulation_verdict(simulation.rounds))
+    say(console, "table", str(simulation.csv))
+    say(console, "picture", str(simulation.png))
+
+
+def _simulation_table(rounds: pd.DataFrame) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("annotator s", "proposed clips: F1", "AP", "random clips: F1", "AP"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost_s in np.linspace(rounds["cost_s"].min(), rounds["cost_s"].max(), SHOWN_POINTS):
+        cells = [f"{cost_s:.0f}"]
+        for policy in ("active", "random"):
+            last = _last_until(rounds[rounds["policy"] == policy], cost_s)
+            cells += [_mean_and_range(last["f1"]), f"{last['ap'].mean():.3f}"]
+        table.add_row(*cells)
+    return table
+
+
+def _last_until(runs: pd.DataFrame, cost_s: float) -> pd.DataFrame:
+    """Return the last round of each run that costs no more; the first where there is none."""
+    return pd.DataFrame(
+        [own[own["cost_s"] <= max(cost_s, own["cost_s"].min())].iloc[-1] for _, own in runs.groupby("seed")]
+    )
+
+
+def _mean_and_range(values: pd.Series) -> str:
+    return f"{values.mean():.3f} [{values.min():.3f} {values.max():.3f}]"
+
+
+def _simulation_verdict(rounds: pd.DataFrame) -> str:
+    """Return how long either way takes to the score that random clips end with."""
+    ends = _last_until(rounds[rounds["policy"] == "random"], math.inf)["f1"].mean()
+    reached = time_to_reach(rounds, ends)
+    active, at_random = reached["active"], reached["random"]
+    told = f"F1 {ends:.3f}, which random clips end with on average, "
+    if math.isnan(active):
+        return told + "is not reached by proposed clips in every run"
+    if math.isnan(at_random):
+        return told + f"is reached after {active:.0f} s with proposed clips, and with random ones not in every run"
+    return told + f"is reached after {active:.0f} s with proposed clips and {at_random:.0f} s with random ones"
 
 
 def _print_basis(queue: ClipQueue, found: FoundClips, console: Console) -> None:

@@ -21,7 +21,7 @@ from nsp_core.search.beam import SearchProgress
 from nsp_core.study import Study
 from nsp_core.weak.balance import ClassBalance
 from nsp_core.weak.few_bouts import FEWEST_BOUTS
-from nsp_flows.jobs import Run, running, with_labels
+from nsp_flows.jobs import Run, running, with_any_labels
 from nsp_flows.weak_report import report_markdown
 
 __all__ = ["WeakLabelOutcome", "label_from_few_bouts"]
@@ -122,7 +122,7 @@ def _usable(run: Run) -> tuple[PreparedRecording, ...]:
         "extract features",
         [(entry.name, extract_recording, (entry, run.study, folder)) for entry in run.study.recordings],
     )
-    return tuple(run.each("read labels", [(one.entry.name, _with_its_labels, (one, run.study)) for one in prepared]))
+    return tuple(run.each("read labels", [(one.entry.name, with_any_labels, (one, run.study)) for one in prepared]))
 
 
 def _labeled(run: Run, job: WeakLabelJob) -> WeakLabelFiles | None:
@@ -145,10 +145,6 @@ def _balance_call(
     recordings: Sequence[PreparedRecording], study: Study, behavior: Behavior
 ) -> tuple[str, Any, tuple[Any, ...]]:
     return behavior.name, annotated_throughout, (recordings, study, behavior)
-
-
-def _with_its_labels(recording: PreparedRecording, study: Study) -> PreparedRecording:
-    return recording if recording.entry.label_path is None else with_labels(recording, study)
 
 
 def _fold_job(job: WeakLabelJob, fold: int, messages: Queue[Any]) -> Path:
