@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nsp_adapters.annotations.delimited import csv_text
+from nsp_adapters.annotations.delimited import csv_text, refuse_semicolons, without_empty_end
 from nsp_adapters.annotations.imported import MAX_FRAMES, ImportedAnnotations, frame_at
 from nsp_adapters.atomic import atomic_write_text
 from nsp_adapters.input_file import require_file
@@ -44,10 +44,12 @@ FRAME_COLUMNS = ("start_frame", "stop_frame")
 SECOND_COLUMNS = ("start_s", "stop_s")
 OPTIONAL_COLUMNS = ("recording", "individual", "target", "annotator")
 UNKNOWN_ANNOTATOR = "unknown"
+MOST_NAMED = 10  # recordings in a sentence
 NEAR_MISS = 0.85  # similarity above which an unknown name is taken for a slip of the pen: "atack", not "nonsocial"
 
 _OPTIONAL = ", ".join(OPTIONAL_COLUMNS)
-_EXAMPLE = "a valid file begins:\nbehavior,start_frame,stop_frame\nattack,535,961"
+_BEGINNING = "behavior,start_frame,stop_frame\nattack,535,961"
+_EXAMPLE = f"a valid file begins:\n{_BEGINNING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,14 @@ def import_bout_csv(
     spans = _observed_spans(path, observed, n_frames, bouts)
     kept = tuple(bout for bout in bouts if bout.behavior in wanted)
     labels = RecordingLabels(recording, annotator, kept, dict.fromkeys(wanted, spans))
-    told = [] if "recording" in columns else [f"no column recording: every row was taken for {recording!r}"]
+    told = _about_rows(recording, columns, rows)
     n_unsigned = sum(not row["annotator"] for row in chosen)
     if n_unsigned and any(row["annotator"] for row in rows):
         told.append(f"{n_unsigned} rows that name no annotator were taken for those of {annotator!r}")
     if observed == "labeled-span":
         told.append(_about_labeled_span(recording, wanted, spans))
+    elif not chosen:
+        told.append(f"no bout in {recording!r}: nothing was seen in the frames that the study says were looked at")
     return ImportedAnnotations((labels,), tuple(f"{path.name}: {sentence}" for sentence in told))
 
 
@@ -173,13 +177,14 @@ def write_bout_csv(path: Path, labels: RecordingLabels | Sequence[RecordingLabel
     atomic_write_text(path, csv_text([COLUMNS, *rows]))
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
+def _read_rows(path: Path) -> tuple[tuple[str, ...], list[_Row]]:
     require_file(path, "a bout csv")
+    refuse_semicolons(path, "a bout csv", _BEGINNING)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            columns = [cell.strip() for cell in next(reader, [])]
-            rows = [_row(path, reader.line_num, columns, cells) for cells in reader if any(map(str.strip, cells))]
+            header = [cell.strip() for cell in next(reader, [])]
+            filled = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FormatError(
             found=f"content that is no csv text ({error})",
@@ -187,7 +192,8 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
             where=path.name,
             remedy=f"save it as csv (UTF-8); {_EXAMPLE}",
         ) from error
-    return columns, rows
+    columns, lines = without_empty_end(header, filled)
+    return columns, [_row(path, line, columns, cells) for line, cells in lines]
 
 
 def _row(path: Path, line: int, columns: Sequence[str], cells: Sequence[str]) -> _Row:
@@ -203,7 +209,7 @@ def _interval_columns(path: Path, columns: Sequence[str]) -> tuple[str, str]:
     required = ("behavior", *interval)
     unused = [column for column in (*required, *OPTIONAL_COLUMNS) if column not in columns]
     problems = [f"no column {column}" for column in required if column not in columns]
-    problems += [f"two columns {column}" for column, count in Counter(columns).items() if count > 1]
+    problems += [f"two columns {column}" for column, count in Counter(columns).items() if column and count > 1]
     for column in sorted(set(columns).difference(COLUMNS, SECOND_COLUMNS)):
         if closest := difflib.get_close_matches(column.casefold(), unused, n=1, cutoff=0.7):
             problems.append(f"a column {column!r} (closest: {closest[0]!r})")
@@ -328,6 +334,19 @@ def _observed_spans(
             remedy="state what the annotator watched: unlabeled is not absent, and the csv lists only what was seen",
         )
     return tuple(stated)
+
+
+def _about_rows(recording: str, columns: Sequence[str], rows: Sequence[_Row]) -> list[str]:
+    """Return a sentence where the rows do not say that they are of this recording, or are all of others."""
+    if not rows:
+        return ["no row below the header"]
+    if "recording" not in columns:
+        return [f"no column recording: every row was taken for {recording!r}"]
+    there = list(dict.fromkeys(row["recording"] for row in rows))
+    if recording in there:
+        return []
+    more = f" and {len(there) - MOST_NAMED} more" if len(there) > MOST_NAMED else ""
+    return [f"no row of {recording!r}, but of {', '.join(there[:MOST_NAMED])}{more}"]
 
 
 def _about_labeled_span(recording: str, behaviors: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:

@@ -109,6 +109,8 @@ def nature_of(beginning: bytes) -> str:
     >>> nature_of(b"PK\x03\x04..."), nature_of(b"time,behavior"), nature_of(b"time\x01\x02")
     ('a zip archive or a spreadsheet (.xlsx, .ods): save its table as csv', '', 'binary content')
     """
+    if beginning[4:8] == b"ftyp":
+        return "a video (mp4, mov)"
     known = next((nature for magic, nature in _NATURES.items() if beginning.startswith(magic)), "")
     if known:
         return known

@@ -100,13 +100,16 @@ def require_known_individuals(labels: RecordingLabels, known: Sequence[str], whe
         If a bout names somebody else.
     """
     named = [(bout.individual, bout.target) for bout in labels.bouts]
-    unknown = sorted({name for pair in named for name in pair if name is not None} - set(known))
+    mentioned = {name for pair in named for name in pair if name is not None}
+    unknown = sorted(mentioned - set(known))
     if unknown:
+        free = [name for name in known if name not in mentioned]
+        who = f'subjects = {{ "{unknown[0]}" = "{free[0]}" }}' if free else 'subjects = { "theirs" = "ours" }'
         raise LabelError(
             found=f"bouts of {', '.join(unknown)}",
             expected=f"the individuals of the poses: {', '.join(known)}",
             where=where,
-            remedy=f'say who is who in [labels], as subjects = {{ "{unknown[0]}" = "{known[0]}" }}',
+            remedy=f"say who is who in [labels], as {who}",
         )
 
 

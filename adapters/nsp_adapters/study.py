@@ -5,7 +5,7 @@ A study file has the tables ``[study]``, ``[tracking]``, ``[roles]``, ``[arena]`
 :mod:`nsp_adapters.study_schema`. File names are relative to ``data``, which is relative to the study file; ``${NAME}``
 in a file name means an environment variable.
 
-``poses`` are file patterns (``*``, ``?``, ``[...]``, ``**``), of which every match is a recording; ``files`` are files
+``poses`` are patterns (:mod:`nsp_adapters.study_files`), of which every match is a recording; ``files`` are files
 that need not exist, since a missing one is a problem of that recording only. A recording is called what its file is
 called before ``DLC``, or what the template ``name`` makes of ``{name}`` (that text), ``{stem}`` (the file without
 extension) and ``{folder}``; ``names`` selects some of a block's recordings. ``labels`` and the identities are templates
@@ -14,7 +14,6 @@ with ``{recording}``, ``{stem}`` and ``{folder}``. All that is wrong is reported
 
 from __future__ import annotations
 
-import glob
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from nsp_adapters.study_arena import arenas_by_block, check_features
 from nsp_adapters.study_checks import check_together, checked_roles
+from nsp_adapters.study_files import expanded, matching, nothing_matched, tidy, what_is_there
 from nsp_adapters.study_scale import scales_by_block
 from nsp_adapters.study_schema import LabelsTable, RecordingsTable, RolesFile, StudyFile
 from nsp_adapters.study_sentences import validated
@@ -43,9 +43,6 @@ from nsp_core.study import (
 
 __all__ = ["read_roles", "read_study", "study_digest"]
 
-DEFAULT_FOLDERS = {"NSP_DATA": Path("../shared/data")}  # relative to the current folder
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(\w*)\}")
 _FILE_NAME = re.compile(r"\w[\w .+()=,@-]{0,98}(?<![ .])")
 # Windows keeps these names for devices, with any extension.
@@ -154,7 +151,7 @@ def _study(
 
 
 def _data_folder(path: Path, file: StudyFile, environment: Mapping[str, str], problems: Problems) -> Path:
-    text = _expanded(file.study.data, ("study", "data"), environment, problems)
+    text = expanded(file.study.data, ("study", "data"), environment, problems)
     problems.raise_any()
     folder = (path.parent / text).resolve()
     if not folder.is_dir():
@@ -162,26 +159,9 @@ def _data_folder(path: Path, file: StudyFile, environment: Mapping[str, str], pr
             found=f"data = {shown(file.study.data)}, and no folder {folder}",
             expected="the folder of the recordings, relative to the study file",
             where=f"{path.name}:{problems.document.line(('study', 'data'))}",
-            remedy=f"correct data; {_there(folder.parent, folder.name)}",
+            remedy=f"correct data; {what_is_there(folder.parent, folder.name)}",
         )
     return folder
-
-
-def _expanded(text: str, at: TomlPath, environment: Mapping[str, str], problems: Problems) -> str:
-    """Return ``text`` with every ``${NAME}`` replaced; an unset one is a problem."""
-
-    def value(variable: re.Match[str]) -> str:
-        name = variable[1]
-        if environment.get(name):
-            return Path(environment[name]).as_posix()
-        default = DEFAULT_FOLDERS.get(name)
-        if default is not None and default.is_dir():
-            return default.resolve().as_posix()
-        instead = "" if default is None else f" and there is no folder {default.as_posix()} here"
-        problems.add(at, f"${{{name}}} is not set{instead}: set the environment variable {name}")
-        return variable[0]
-
-    return _VARIABLE.sub(value, text)
 
 
 def _matches(
@@ -195,41 +175,13 @@ def _matches(
     files: set[Path] = set()
     for position, text in enumerate(block.poses or block.files or ()):
         at = (*path, "poses" if block.poses else "files", position)
-        place = _expanded(text, at, environment, problems)
-        found = {_tidy(folder / place)} if block.files else _matching(folder, place)
+        place = expanded(text, at, environment, problems)
+        found = {tidy(folder / place)} if block.files else matching(folder, place)
         if not found and not block.optional:
-            problems.add(at, f"poses = {shown(text)} matches no file in {_nothing(folder, place)}")
+            problems.add(at, f"poses = {shown(text)} matches no file in {nothing_matched(folder, place)}")
         files |= found
     matches = [_Match(_recording_name(block, path, file, problems), file, block, index) for file in sorted(files)]
     return _selected(matches, block, path, problems)
-
-
-def _matching(folder: Path, pattern: str) -> set[Path]:
-    # Unlike the patterns of pathlib, these skip hidden files: copies made by a Mac carry a "._" file beside each file.
-    found = (folder / match for match in glob.glob(pattern, root_dir=folder, recursive=True))
-    return {_tidy(file) for file in found if file.is_file()}
-
-
-def _tidy(file: Path) -> Path:
-    # The folder without links and "..", but the file's own name: a file that links into an annex keeps its name.
-    return file.parent.resolve() / file.name
-
-
-def _nothing(folder: Path, pattern: str) -> str:
-    """Return the deepest folder that ``pattern`` leads to, and what is there instead."""
-    *folders, wanted = Path(pattern).parts
-    for part in folders:
-        if not (folder / part).is_dir():
-            wanted = part
-            break
-        folder /= part
-    return f"{folder.resolve()}; {_there(folder, wanted)}"
-
-
-def _there(folder: Path, wanted: str) -> str:
-    names = sorted((entry.name for entry in folder.iterdir()), key=natural_order) if folder.is_dir() else []
-    near = nearest(re.sub(r"[*?\[\]]", "", wanted), names)
-    return f"closest there: {', '.join(near)}" if near else "nothing is there"
 
 
 def _recording_name(block: RecordingsTable, path: TomlPath, file: Path, problems: Problems) -> str:
@@ -314,7 +266,7 @@ def _entry(
         name = filled(key)
         if name is None:
             return None
-        return _tidy(folder / _expanded(name, (*match.path, key), environment, problems)).as_posix()
+        return tidy(folder / expanded(name, (*match.path, key), environment, problems)).as_posix()
 
     fps = tracking.fps if block.fps is None else block.fps
     assert fps is not None, "a missing fps is reported before"

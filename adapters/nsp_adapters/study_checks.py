@@ -7,6 +7,8 @@ import re
 from nsp_adapters.study_schema import ScaleKeys, StudyFile
 from nsp_adapters.study_sentences import table_title
 from nsp_adapters.toml_lines import Problems, TomlPath, closest, shown
+from nsp_core.errors import StudyError
+from nsp_core.smoothing import window_frames
 from nsp_core.study import CORE_ROLES
 
 __all__ = ["check_together", "checked_roles"]
@@ -15,8 +17,9 @@ _ROLE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def check_together(file: StudyFile, problems: Problems) -> None:
-    """Report frame rates and scales left open, and labels or behaviors that contradict each other."""
+    """Report frame rates and scales left open, too short a smoothing, and contradictions of labels or behaviors."""
     _check_stated(file, problems)
+    _check_smoothing(file, problems)
     _check_scale(file.tracking, ("tracking",), problems)
     for index, block in enumerate(file.recordings):
         _check_scale(block, ("recordings", index), problems)
@@ -48,6 +51,19 @@ def _check_stated(file: StudyFile, problems: Problems) -> None:
             lines = ", ".join(str(problems.document.line(("recordings", index))) for index in lacking)
             where = f"in [tracking] or in the [[recordings]] of line {lines}"
             problems.add(("tracking",), f"{key} is missing, expected {stated}, {where}")
+
+
+def _check_smoothing(file: StudyFile, problems: Problems) -> None:
+    """Report a window too short for its polynomial at the frame rate of some recording."""
+    cleaning = file.cleaning
+    rates = {block.fps or file.tracking.fps for block in file.recordings}
+    for fps in sorted(rate for rate in rates if rate is not None):
+        try:
+            if cleaning.smooth_s is not None:
+                window_frames(cleaning.smooth_s, cleaning.smooth_order, fps)
+        except StudyError as error:
+            message = f"{error.found} in [cleaning], expected {error.expected}; {error.remedy}"
+            problems.add(("cleaning", "smooth_s"), message)
 
 
 def _check_scale(keys: ScaleKeys, path: TomlPath, problems: Problems) -> None:

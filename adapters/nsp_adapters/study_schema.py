@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from nsp_adapters.annotations.detect import FORMATS
 from nsp_core.labels import BehaviorKind
+from nsp_core.outliers import parse_speed
 from nsp_core.study import Observed, RecordingRole, Tracker
 
 __all__ = [
@@ -60,6 +61,11 @@ def _label_format(name: str) -> str:
     if name not in LABEL_FORMATS:
         raise ValueError
     return name
+
+
+def _speed(text: str) -> str:
+    parse_speed(text)
+    return text
 
 
 def _observed(value: object) -> Observed:
@@ -206,7 +212,8 @@ class CleaningTable(_Table):
     min_confidence: Annotated[NotNegative | None, Field(description="a number, 0 or above, or no such key")] = None
     max_gap_s: Annotated[NotNegative, Field(description="seconds, 0 or above")] = 0.5
     max_jump: Annotated[
-        Text | None, Field(description='a speed such as "20 bl/s", "1500 mm/s" or "800 px/s", or no such key')
+        Annotated[Text, AfterValidator(_speed)] | None,
+        Field(description='a speed such as "20 bl/s", "1500 mm/s" or "800 px/s", or no such key'),
     ] = None
     smooth_s: Annotated[Positive | None, Field(description="seconds, a number above 0, or no such key")] = None
     smooth_order: Annotated[int, Field(ge=0, le=5, description="a whole number from 0 to 5")] = 2

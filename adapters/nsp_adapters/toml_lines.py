@@ -95,6 +95,14 @@ def read_toml(path: Path) -> TomlDocument:
     StudyError
         If it is not UTF-8 text or not TOML; the latter with line and column.
     """
+    if path.is_dir():
+        inside = sorted(path.glob("*.toml"))
+        raise MissingFileError(
+            found="a folder",
+            expected="a TOML file",
+            where=str(path),
+            remedy=f"name the file in it: {' or '.join(map(str, inside[:3]))}" if inside else "name a file",
+        )
     if not path.is_file():
         names = [sibling.name for sibling in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         near = closest(path.name, names)

@@ -129,7 +129,7 @@ class VideoInfo:
                 found=f"{float(fps):.6g} frames per second ({fps})",
                 expected=f"the stated fps = {stated_fps:g}",
                 where=self.file_name,
-                remedy="correct fps, or leave it out: the video says it exactly",
+                remedy=f"state fps = {float(fps):.9g}, or give the video that these files are of",
             )
         return fps
 

@@ -22,11 +22,12 @@ from nsp_adapters.pose_import import tracked_poses
 from nsp_adapters.recordings import animals_needed
 from nsp_adapters.tables import write_table_csv
 from nsp_core.cleaning import require_usable, trusted_poses
-from nsp_core.errors import NspError
+from nsp_core.errors import LabelError, NspError
 from nsp_core.features.compute import feature_chunks
 from nsp_core.labels import RecordingLabels
 from nsp_core.quality import QualityReport, quality_report
 from nsp_core.study import RecordingEntry, Study
+from nsp_flows.telling import observed_frames
 
 __all__ = ["CheckedRecording", "StudyCheck", "check_study", "write_check"]
 
@@ -108,6 +109,7 @@ def check_study(study: Study, *, console: Console | None = None) -> StudyCheck:
         stage = "read labels"
         try:
             one = _with_labels(one, study, poses.sizes["time"])
+            _require_labeled(one, study)
             stage = "extract features"
             _require_usable(one, study, poses)
         except NspError as error:
@@ -147,6 +149,20 @@ def _with_labels(one: CheckedRecording, study: Study, n_frames: int) -> CheckedR
     imported = import_labels(one.entry, study, n_frames)
     (labels,) = imported.labels
     return replace(one, labels=labels, assumptions=imported.assumptions)
+
+
+def _require_labeled(one: CheckedRecording, study: Study) -> None:
+    """Raise if nobody looked for any behavior of the study: nothing could be learned or scored."""
+    if one.labels is None or one.entry.role == "infer":
+        return
+    if not any(observed_frames(one.labels, behavior.name) for behavior in study.behaviors):
+        raise LabelError(
+            found=f"no frame labeled for {', '.join(behavior.name for behavior in study.behaviors)}",
+            expected=f"some, as the recording's role is {one.entry.role}",
+            where=str(one.entry.label_path),
+            remedy="name recording and behaviors as the label file does, state observed where somebody looked and saw "
+            "nothing, or give the recording the role infer",
+        )
 
 
 def _require_usable(one: CheckedRecording, study: Study, poses: xr.Dataset) -> None:

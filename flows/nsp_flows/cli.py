@@ -113,7 +113,9 @@ def infer(
     program: Annotated[Path, typer.Option("--program", help="program file written by nsp run")],
     poses: Annotated[list[Path], typer.Option("--poses", help="pose file; give it once per file")],
     out: OutFolder,
-    fps: Annotated[float | None, typer.Option("--fps", help="frames per second of the video")] = None,
+    fps: Annotated[
+        float | None, typer.Option("--fps", help="frames per second of the video; default: what NWB and movement state")
+    ] = None,
     scale_mm_per_px: Annotated[float | None, typer.Option("--scale-mm-per-px", help="millimeters per pixel")] = None,
     roles: Annotated[Path | None, typer.Option("--roles", help="TOML file with another skeleton's [roles]")] = None,
     pose_format: Annotated[

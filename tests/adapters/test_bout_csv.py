@@ -140,7 +140,6 @@ def test_missing_file_is_named_with_its_folder(tmp_path):
         ("behavior,start_s", "found no column stop_s"),
         ("behavior,start_frame,stop_frame,indiviual", "found a column 'indiviual' (closest: 'individual')"),
         ("behavior,start_frame,stop_frame,behavior", "found two columns behavior"),
-        ("behavior;start_frame;stop_frame", "no column start_frame"),
     ],
 )
 def test_wrong_columns_are_named_with_the_closest(write, header, message):
@@ -148,6 +147,20 @@ def test_wrong_columns_are_named_with_the_closest(write, header, message):
     assert message in found
     assert "frames are 0-based and half-open" in found
     assert "behavior,start_frame,stop_frame\nattack,535,961" in found
+
+
+@pytest.mark.parametrize("header", ["behavior;start_frame;stop_frame", '"behavior";"start_frame";"stop_frame"'])
+def test_semicolons_of_a_spreadsheet_program_are_named(write, header):
+    message = refusal(FormatError, write(f"{header}\nattack;1;2\n"))
+    assert (
+        "found columns separated by ';', as a spreadsheet program saves them, expected a bout csv: columns" in message
+    )
+    assert "save it with ',' between cells and '.' in decimal numbers" in message
+
+
+def test_empty_columns_of_a_spreadsheet_program_are_left_out(write):
+    path = write("behavior,start_frame,stop_frame,,\nattack,1,2,,\nsniff,3,4\n")
+    assert read_bout_csv(path, **REQUEST).bouts == (Bout("attack", 1, 2), Bout("sniff", 3, 4))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +287,23 @@ def test_what_is_not_in_the_file_is_assumed_and_told(write):
 
 
 def test_what_the_file_and_the_study_state_needs_no_sentence(write):
-    path = write("recording,behavior,start_frame,stop_frame\ncage4,attack,10,20\n")
+    path = write("recording,behavior,start_frame,stop_frame\ncage3,attack,10,20\n")
     assert import_bout_csv(path, **(REQUEST | {"observed": "all", "n_frames": 90})).assumptions == ()
-    told = import_bout_csv(path, **(REQUEST | {"observed": "labeled-span"})).assumptions
-    assert told == ("bouts.csv: no bout in 'cage3', so that no frame of it is labeled",)
+
+
+def test_without_a_row_of_the_recording_those_there_are_named(write):
+    path = write("recording,behavior,start_frame,stop_frame\ncage4,attack,10,20\ncage5,sniff,1,2\n")
+    missing = "bouts.csv: no row of 'cage3', but of cage4, cage5"
+    assert import_bout_csv(path, **(REQUEST | {"observed": "labeled-span"})).assumptions == (
+        missing,
+        "bouts.csv: no bout in 'cage3', so that no frame of it is labeled",
+    )
+    assert import_bout_csv(path, **REQUEST).assumptions == (
+        missing,
+        "bouts.csv: no bout in 'cage3': nothing was seen in the frames that the study says were looked at",
+    )
+    rows = "".join(f"m{number},attack,1,2\n" for number in range(12))
+    many = write(f"recording,behavior,start_frame,stop_frame\n{rows}")
+    assert import_bout_csv(many, **REQUEST).assumptions[0].endswith("m8, m9 and 2 more")
+    empty = write("recording,behavior,start_frame,stop_frame\n")
+    assert import_bout_csv(empty, **REQUEST).assumptions[0] == "bouts.csv: no row below the header"

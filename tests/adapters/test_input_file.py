@@ -58,6 +58,7 @@ def test_foreign_content_is_called_by_its_name(tmp_path):
     assert nature_of("scorer".encode("utf-16")) == nature_of("scorer".encode("utf-16-be").join([b"\xfe\xff", b""]))
     assert nature_of("scorer".encode("utf-16")).startswith("text in UTF-16")
     assert nature_of(gzip.compress(b"scorer")) == "a gzip archive"
+    assert nature_of(b"\0\0\0\x18ftypmp42") == "a video (mp4, mov)"
     for protocol in (2, 3, 4, 5):
         assert nature_of(pickle.dumps([1], protocol)).startswith("a Python pickle, which is never opened")
     with zipfile.ZipFile(tmp_path / "sheet.xlsx", "w") as sheet:

@@ -58,7 +58,7 @@ def test_a_bout_of_somebody_whom_the_poses_do_not_know_is_refused() -> None:
     require_known_individuals(LABELS, ["A", "B"], "cage3")
     with pytest.raises(LabelError, match="found bouts of B, expected the individuals of the poses: A, C") as caught:
         require_known_individuals(LABELS, ["A", "C"], "cage3")
-    assert 'subjects = { "B" = "A" }' in caught.value.remedy
+    assert 'subjects = { "B" = "C" }' in caught.value.remedy
 
 
 def test_spans_of_the_study_narrow_what_was_observed(boris: Path) -> None:

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import xarray as xr
 
 from nsp_adapters.study import read_roles, read_study
 from nsp_core.errors import MissingFileError, StudyError
@@ -105,6 +107,30 @@ def test_hidden_copies_and_folders_are_no_recordings(study_folder: Path) -> None
     (study_folder / "tracks/pose/._f1DLC_resnet50.csv").touch()
     (study_folder / "tracks/pose/f1_folder.csv").mkdir()
     assert names(read(study_folder, changed(("f1*.csv", "*f1*.csv")))) == ["f1", "f2", "f10"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("pattern", ["pose/f3.zarr", "pose/*.zarr", "**/*zarr*", "**"])
+def test_a_zarr_group_is_a_recording_and_what_is_in_it_is_none(
+    study_folder: Path, zarr_format: Literal[2, 3], pattern: str
+) -> None:
+    dataset = xr.Dataset({"position": ("time", [1.0, 2.0])}, {"time": [0, 1]})
+    dataset.to_zarr(study_folder / "tracks/pose/f3.zarr", zarr_format=zarr_format, consolidated=False)
+    study = read(study_folder, changed((TRAIN, f'poses = "{pattern}"\nnames = ["f3"]')))
+    assert names(study) == ["f2", "f3"]
+    assert study.recordings[1].pose_path == (study_folder / "tracks/pose/f3.zarr").resolve().as_posix()
+    with pytest.raises(StudyError, match=r'as it leads into a Zarr group; did you mean "pose/f3\.zarr"\?'):
+        read(study_folder, changed((TRAIN, 'poses = "pose/f3.zarr/position"')))
+
+
+def test_a_folder_that_is_no_zarr_group_is_told_so(study_folder: Path) -> None:
+    (study_folder / "tracks/pose/cage3").mkdir()
+    message = (
+        f'17: poses = "pose/cage*" matches no file in {study_folder}/tracks, only folders that are no Zarr group: '
+        'pose/cage3; did you mean "pose/cage3/*"?'
+    )
+    with pytest.raises(StudyError, match=re.escape(message)):
+        read(study_folder, changed((TRAIN, 'poses = "pose/cage*"')))
 
 
 def test_a_file_matched_twice_by_one_block_is_one_recording(study_folder: Path) -> None:

@@ -58,6 +58,9 @@ labels = "labels/{recording}.txt"\n | | 15: [[recordings]] with role = "train" n
 {recording} | {recordng} | 18: unknown placeholder {recordng} in "labels/{recordng}.txt", did you mean {recording}?
 {recording} | {x} | 18: unknown placeholder {x} in "labels/{x}.txt", known: {recording}, {stem}, {folder}
 {recording} | all | 18: labels = "labels/all.txt" in [[recordings]] is the same file for recordings f1, f10; write {rec
+[labels] | [cleaning]\nmax_jump = "20 blps"\n[labels] | 27: max_jump = "20 blps" in [cleaning], expected a speed such
+[labels] | [cleaning]\nmax_jump = "-5 bl/s"\n[labels] | 27: max_jump = "-5 bl/s" in [cleaning], expected a speed such
+[labels] | [cleaning]\nsmooth_s = 0.1\n[labels] | 27: smooth_s = 0.1, which is 3 frames at 29.97 fps in [cleaning],
 "labels | "${NOWHERE} | 18: ${NOWHERE} is not set: set the environment variable NOWHERE
 poses = "pose/f1*.csv"\n | | 15: [[recordings]] needs either poses (patterns) or files (which may be missing), not both
 pose/f1* | poze/f1* | 17: poses = "poze/f1*.csv" matches no file in FOLDER/tracks; closest there: pose

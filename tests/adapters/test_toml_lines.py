@@ -106,6 +106,16 @@ def test_windows_line_ends_and_byte_order_mark_are_accepted(study_folder: Path) 
         read_study(path, environment={})
 
 
+def test_a_folder_in_place_of_a_study_is_called_one(study_folder: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"found a folder, expected a TOML file; name a file$"):
+        read_study(study_folder, environment={})
+    read(study_folder)
+    with pytest.raises(
+        MissingFileError, match=r"found a folder, expected a TOML file; name the file in it: .*study\.toml$"
+    ):
+        read_study(study_folder, environment={})
+
+
 def test_a_missing_study_file_names_the_closest(study_folder: Path) -> None:
     read(study_folder)
     with pytest.raises(MissingFileError, match=r"studdy\.toml: found no such file.*did you mean '.*study\.toml'\?"):

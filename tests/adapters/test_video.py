@@ -153,6 +153,8 @@ def test_stated_rate_is_checked_and_replaced_by_the_exact_one(make):
     assert video.constant_fps(23.98) == Fraction(24000, 1001)
     with pytest.raises(FormatError, match=r"ntsc\.mp4: found 23\.976 .*24000/1001.*, expected the stated fps = 24;"):
         video.constant_fps(24.0)
+    with pytest.raises(FormatError, match=r"; state fps = 23\.976024, or give the video that these files are of$"):
+        video.constant_fps(24.0)
     with pytest.raises(FormatError, match="stated fps = nan"):
         video.constant_fps(float("nan"))
 

@@ -171,6 +171,28 @@ def test_labels_of_somebody_unknown_are_found_before_a_run(small_study: Path, tm
     assert "found bouts of resident, expected the individuals of the poses: mouse1, mouse2" in failure.error
 
 
+@pytest.mark.parametrize("rows", [True, False])
+def test_a_recording_of_which_no_frame_is_labeled_cannot_be_used(
+    small_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: bool
+) -> None:
+    folder = Path(shutil.copytree(small_study.parent, tmp_path / "study"))
+    labels = folder / "labels" / "sim01.csv"
+    header, _, below = labels.read_text().partition("\n")
+    labels.write_text(f"{header}\n{below.replace('sim01', 'cage7') if rows else ''}")
+    study = read_study(folder / "study.toml", environment={})
+    recordings = tuple(replace(entry, observed="labeled-span") for entry in study.recordings)
+    check = check_study(replace(study, recordings=recordings))
+    (failure,) = check.failures
+    assert (failure.subject, failure.stage) == ("sim01", "read labels")
+    assert "sim01.csv: found no frame labeled for contact, approach, expected some, as the recording's" in failure.error
+    lines = printed(check, capsys)
+    told = "no row of 'sim01', but of cage7" if rows else "no row below the header"
+    assert f"assumed in sim01: {told}" in lines
+    assert lines[-1] == "3 of 4 recordings can be used"
+    to_infer = (replace(recordings[0], role="infer"),)
+    assert check_study(replace(study, recordings=to_infer)).failures == ()
+
+
 def test_without_a_readable_recording_there_are_reasons_and_no_tables(
     bad_check: StudyCheck, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,26 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert bouts.read_text() == BOUTS
 
 
+def test_columns_of_raters_are_said_to_be_taken_for_behaviors(tmp_path: Path, nsp: Command) -> None:
+    source = tmp_path / "cage3.csv"
+    source.write_text("frame,anna,ben\n0,1,0\n1,1,1\n")
+    code, output, _ = nsp(["convert", source, "--to", tmp_path / "cage3.boris", "--fps", 30])
+    assert code == 0
+    assert (
+        "assumed cage3.csv: each column is taken as a behavior: anna, ben; columns of one behavior by several "
+        "annotators are read by nsp agreement --annotators-of NAME\n"
+    ) in output
+
+
+def test_a_per_frame_csv_is_written_and_read_back(bouts: Path, tmp_path: Path, nsp: Command) -> None:
+    table, back = tmp_path / "table.csv", tmp_path / "back.csv"
+    assert nsp(["convert", bouts, "--to", table, "--as", "per-frame-csv", "--fps", 30, "--n-frames", 100])[0] == 0
+    assert table.read_text().splitlines()[:2] == ["frame,attack,rearing", "0,1,0"]
+    assert len(table.read_text().splitlines()) == 101
+    assert nsp(["convert", table, "--to", back, "--as", "bout-csv", "--fps", 30])[0] == 0
+    assert frames(back) == frames(bouts)
+
+
 def test_a_frame_rate_that_is_none_is_refused(bouts: Path, tmp_path: Path, nsp: Command) -> None:
     code, _, errors = nsp(["convert", bouts, "--to", tmp_path / "out.boris", "--fps", 0])
     assert code == 2

@@ -103,7 +103,7 @@ def _watched(entries: Sequence[RecordingLabels], n_frames: int) -> tuple[int, in
             found=f"observed spans {sorted(spans)}",
             expected="one span, the same for every behavior: a Bento file states one start and one stop",
             where=entries[0].recording,
-            remedy="write a format that keeps unlabeled frames apart, such as DeepEthogram or per-frame csv",
+            remedy="write a format that keeps unlabeled frames apart: boris-project, deepethogram or per-frame-csv",
         )
     return next(iter(spans))[0] if spans else (0, n_frames)
 

@@ -246,7 +246,8 @@ def _vocabulary(
             found="no vocab in the metadata",
             expected="the number of every behavior",
             where=f"{path.name}, {each.name}",
-            remedy="state the vocabulary, such as attack 0, investigation 1, mount 2, other 3",
+            remedy='give a json whose metadata has it, such as "vocab": {"attack": 0, "investigation": 1, "mount": 2, '
+            '"other": 3}, or write a csv with one row per frame and one column of 0 and 1 per behavior',
         )
     for name in looked_for:
         if name not in names:

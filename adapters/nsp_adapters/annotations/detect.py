@@ -21,6 +21,7 @@ from nsp_adapters.annotations.boris_tabular import looks_like_boris_tabular, rea
 from nsp_adapters.annotations.calms21 import looks_like_calms21, read_calms21
 from nsp_adapters.annotations.caltech_streams import looks_like_caltech, read_caltech_streams
 from nsp_adapters.annotations.deepethogram import looks_like_deepethogram, read_deepethogram
+from nsp_adapters.annotations.delimited import has_semicolons, semicolon_error
 from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.interval_csv import looks_like_interval_csv, read_interval_csv
 from nsp_adapters.annotations.mabe import looks_like_mabe, read_mabe
@@ -83,13 +84,17 @@ def detect_annotation_format(path: Path, stated: str | None = None) -> Annotatio
     MissingFileError
         If there is no such file.
     FormatError
-        If the file is empty or in no known format, or there is no format of the stated name.
+        If the file is empty, holds poses or is in no known format, or there is no format of the stated name.
     AmbiguousError
         If several formats fit.
     """
     require_content(path, "an annotation file")
     if stated is not None:
-        return _named(stated, path)
+        chosen = _named(stated, path)
+        # A project of SLEAP holds poses in any case: its reader says whether there are events besides.
+        if chosen.read is not read_sleap_events and not chosen.looks_like(path):
+            _refuse_poses(path)
+        return chosen
     matching = [each for each in FORMATS if each.looks_like(path)]
     if len(matching) > 1:
         raise AmbiguousError(
@@ -100,6 +105,9 @@ def detect_annotation_format(path: Path, stated: str | None = None) -> Annotatio
         )
     if matching:
         return matching[0]
+    _refuse_poses(path)
+    if has_semicolons(path):
+        raise semicolon_error(path, "columns separated by ',', save in an interval-csv", EXAMPLE)
     beginning = beginning_of(path, 60)
     nature = f": {nature_of(beginning)}" if nature_of(beginning) else ""
     raise FormatError(
@@ -171,6 +179,21 @@ def read_annotation_file(
     chosen = detect_annotation_format(path, format)
     taken = inspect.signature(chosen.read).parameters
     return chosen.read(path, **{name: value for name, value in offered.items() if name in taken})
+
+
+def _refuse_poses(path: Path) -> None:
+    """Say so where poses were given as labels."""
+    # The pose formats ask the same of the annotation formats; at the top of both modules that would be a circle.
+    from nsp_adapters.poses.detect import POSE_FORMATS
+
+    kind = next((each.name for each in POSE_FORMATS if each.looks_like(path)), None)
+    if kind is not None:
+        raise FormatError(
+            found=f"a pose file ({kind})",
+            expected="an annotation file",
+            where=path.name,
+            remedy="name the file with the labels; that of the tracker belongs where poses are asked for",
+        )
 
 
 def _named(name: str, path: Path) -> AnnotationFormat:

@@ -76,7 +76,7 @@ def fit_length(states: States, n_frames: int | None, path: Path) -> tuple[States
             found=f"{length} frames of labels",
             expected=f"{n_frames} frames, the length of the recording",
             where=path.name,
-            remedy="check that labels and video belong together",
+            remedy="check that labels and video belong together, and that a column of frames counts from 0",
         )
     fitted = {name: np.full(n_frames, UNLABELED, dtype=np.int8) for name in states}
     for name, each in states.items():

@@ -11,13 +11,14 @@
 - ``1`` present, ``0`` absent, ``-1`` or an empty cell unlabeled (``1.0``, ``True`` and so on are accepted).
 - ``frame`` is optional: 0-based, each once, in any order; frames without a row are unlabeled. Without it row i below
   the header is frame i. A nameless first column, as pandas writes an index, is the frame where none is called so.
+- A table that begins with frame 1 may count from 1: it is read as 0-based all the same, and that is told.
 - Nobody is named: bouts carry neither individual nor target.
 - BehaviorDEPOT users and many scripts keep labels like this.
 
 Known traps:
 
 - A table of several raters looks the same: one column each, all of one behavior. Nothing in the file tells raters from
-  behaviors, so say it with ``annotators_of="freezing"``.
+  behaviors, so say it with ``annotators_of="freezing"``; what several columns were taken for is told.
 - A column ``Frame`` or ``frame_number`` may count from 1, and passed over it would shift every label: it is refused.
 - A column ``time`` is no behavior and no frame number: with it the file is a table of another tool (BORIS writes such
   binary tables) and is not recognized as this one.
@@ -113,12 +114,16 @@ def read_per_frame_csv(
             where=path.name,
             remedy=f"name a column that is there; a valid file begins:\n{EXAMPLE}",
         )
+    name = recording or path.name.removesuffix(".csv")
     states = states_from_table(table, tuple(looked_for) or tuple(present), frame_column)
     states, assumptions = fit_length(states, n_frames, path)
     if frame_column is None:
         assumptions += (f"{path.name}: no column {FRAME}: row i below the header is frame i",)
-    name = recording or path.name.removesuffix(".csv")
+    elif min((table.frame(row, frame_column) for row in table.rows), default=0) == 1:
+        assumptions += (_about_frame_one(path, frame_column),)
     if annotators_of is None:
+        if len(present) > 1 and not looked_for:
+            assumptions += (_about_columns(path, present),)
         return ImportedAnnotations((labels_from_states(name, annotator, states),), assumptions)
     apart = tuple(labels_from_states(name, rater, {annotators_of: each}) for rater, each in states.items())
     return ImportedAnnotations(apart, assumptions)
@@ -132,13 +137,46 @@ def write_per_frame_csv(path: Path, labels: RecordingLabels, *, n_frames: int) -
     Raises
     ------
     LabelError
-        If labels reach beyond ``n_frames``, or one behavior has several doers.
+        If labels reach beyond ``n_frames``, one behavior has several doers, there is none, or one has a name that would
+        not be read again as a behavior's.
     OutputError
         If the file cannot be written.
     """
     states = states_from_labels(labels, n_frames, "a per-frame csv")
+    _refuse_names(labels.recording, list(states))
     rows = zip(range(n_frames), *(each.tolist() for each in states.values()), strict=True)
     atomic_write_text(path, csv_text([(FRAME, *states), *rows]))
+
+
+def _about_frame_one(path: Path, frame_column: str) -> str:
+    return (
+        f"{path.name}: the column {frame_column or 'without a name'} begins with 1 and was taken as 0-based, so that "
+        "nobody looked at frame 0; if the table counts from 1, subtract 1 from every number in it"
+    )
+
+
+def _about_columns(path: Path, names: Sequence[str]) -> str:
+    return (
+        f"{path.name}: each column is taken as a behavior: {', '.join(names)}; columns of one behavior by several "
+        "annotators are read by nsp agreement --annotators-of NAME"
+    )
+
+
+def _refuse_names(recording: str, names: Sequence[str]) -> None:
+    """Refuse behaviors whose columns would not be recognized as such."""
+    wrong = [name for name in names if not _is_behavior(name)]
+    if wrong or not names:
+        raise LabelError(
+            found=f"a behavior called {wrong[0]!r}" if wrong else "no behavior",
+            expected="names that mean a behavior at the head of a column, at least one",
+            where=recording,
+            remedy="rename the behavior, or write another format",
+        )
+
+
+def _is_behavior(name: str) -> bool:
+    taken = name.casefold() in _NO_BEHAVIOR or _NEARLY_FRAME.fullmatch(name) or cell_state(name) is not None
+    return not taken and name == name.strip() and not any(mark in name for mark in "\t;")
 
 
 def _refuse_misnamed_frame(path: Path, names: Sequence[str]) -> None:

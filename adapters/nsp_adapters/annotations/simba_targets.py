@@ -34,7 +34,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from nsp_adapters.annotations.delimited import header_of
+from nsp_adapters.annotations.delimited import header_of, refuse_semicolons
 from nsp_adapters.annotations.imported import ImportedAnnotations
 from nsp_adapters.annotations.per_frame import States, cell_state, fit_length, labels_from_states
 from nsp_adapters.input_file import require_content
@@ -54,7 +54,7 @@ COLUMNS_AT_ONCE = 16
 
 def looks_like_simba_targets(path: Path) -> bool:
     """Return whether columns ``<part>_x, <part>_y, <part>_p`` come first and the last column begins with 0 or 1."""
-    columns, first = header_of(path)
+    columns, first = header_of(path, keep_empty=True)
     parts = {name[:-2] for name in columns if name.endswith("_p")}
     posed = any(f"{part}_x" in columns and f"{part}_y" in columns for part in parts)
     return posed and len(columns) == len(first) and columns[-1][-2:] not in ("_x", "_y", "_p") and _is_binary(first[-1])
@@ -112,7 +112,8 @@ def read_simba_targets(
 
 def _columns(path: Path) -> tuple[str, ...]:
     require_content(path, "a SimBA targets_inserted csv")
-    columns, _ = header_of(path)
+    refuse_semicolons(path, "a SimBA targets_inserted csv", EXAMPLE)
+    columns, _ = header_of(path, keep_empty=True)
     if len(columns) < 2:
         raise FormatError(
             found=f"a first line of {len(columns)} cells",

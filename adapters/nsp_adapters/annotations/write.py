@@ -18,6 +18,7 @@ from nsp_adapters.annotations.bento_write import write_bento
 from nsp_adapters.annotations.boris_write import write_boris_project, write_boris_xlsx
 from nsp_adapters.annotations.caltech_write import write_caltech
 from nsp_adapters.annotations.deepethogram import write_deepethogram
+from nsp_adapters.annotations.per_frame_csv import write_per_frame_csv
 from nsp_adapters.annotations.simba_bouts import write_simba_bouts
 from nsp_adapters.bout_csv import UNKNOWN_ANNOTATOR, write_bout_csv
 from nsp_core.errors import AmbiguousError, FormatError, LabelError
@@ -197,6 +198,10 @@ def _write_deepethogram(writing: Writing) -> None:
     write_deepethogram(writing.path, writing.one, n_frames=writing.length)
 
 
+def _write_per_frame_csv(writing: Writing) -> None:
+    write_per_frame_csv(writing.path, writing.one, n_frames=writing.length)
+
+
 def _write_bout_csv(writing: Writing) -> None:
     write_bout_csv(writing.path, writing.labels)
 
@@ -210,7 +215,10 @@ def _about_boris_project(writing: Writing) -> tuple[str, ...]:
 def _about_caltech(writing: Writing) -> tuple[str, ...]:
     notes = []
     if _has_unscored(writing):
-        notes.append(f"frames in which nobody looked are of the type {UNSCORED!r}: name it so when they are read")
+        notes.append(
+            f"frames in which nobody looked are of the type {UNSCORED!r}: read the file with --unscored {UNSCORED}, or "
+            f'with unscored = ["{UNSCORED}"] in [labels] of a study'
+        )
     never = [name for name in writing.one.observed if name not in {bout.behavior for bout in writing.one.bouts}]
     if never and len(_streams(writing.one)) > 1:
         notes.append(f"that nobody saw {_listed(never)} is lost: of several streams, each names what occurs in it")
@@ -244,6 +252,7 @@ WRITERS: tuple[AnnotationWriter, ...] = (
         "bento", (".annot",), frozenset({"annotators", "observed", "length", "touching"}), _write_bento, _about_bento
     ),
     AnnotationWriter("deepethogram", (), frozenset({"observed", "length"}), _write_deepethogram),
+    AnnotationWriter("per-frame-csv", (), frozenset({"observed", "length"}), _write_per_frame_csv),
     AnnotationWriter(
         "bout-csv",
         (),

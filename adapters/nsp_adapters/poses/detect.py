@@ -7,15 +7,16 @@ The built-in formats are one visible tuple. Another package may add its own unde
     anipose = "anipose_for_nsp:ANIPOSE"
 
 Such a package is loaded only when no built-in format fits or its format is stated by name, so that a broken one
-disturbs nobody else.
+disturbs nobody else; whatever its functions raise becomes an error that names it.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import xarray as xr
 
@@ -28,13 +29,14 @@ from nsp_adapters.poses.movement_file import looks_like_movement, read_movement
 from nsp_adapters.poses.nwb import looks_like_nwb_pose, read_nwb_pose
 from nsp_adapters.poses.sleap import looks_like_slp, read_slp
 from nsp_adapters.poses.sleap_analysis import looks_like_sleap_analysis, read_sleap_analysis
-from nsp_core.errors import AmbiguousError, FormatError
+from nsp_core.errors import AmbiguousError, FormatError, NspError
 from nsp_core.poses import validate_poses
 
 __all__ = ["ENTRY_POINT_GROUP", "POSE_FORMATS", "PoseFormat", "detect_pose_format", "read_pose_file"]
 
 ENTRY_POINT_GROUP = "nsp.pose_readers"
 
+_Result = TypeVar("_Result")
 _NEARLY_DLC_CSV = (b"scorer", b"\xef\xbb\xbfscorer", b"\x1f\x8b")
 
 
@@ -55,6 +57,8 @@ class PoseFormat:
         What a file of this format has, for the message about a file that fits none.
     takes_body_parts
         Whether ``read`` itself takes ``individuals`` and ``leave_out``; otherwise the finished poses are regrouped.
+    holds_fps
+        Whether its files may state the frame rate, so that ``read`` can do without.
     """
 
     name: str
@@ -62,6 +66,7 @@ class PoseFormat:
     read: Callable[..., xr.Dataset]
     signature: str
     takes_body_parts: bool = False
+    holds_fps: bool = False
 
 
 POSE_FORMATS: tuple[PoseFormat, ...] = (
@@ -71,8 +76,14 @@ POSE_FORMATS: tuple[PoseFormat, ...] = (
     ),
     PoseFormat("slp", looks_like_slp, read_slp, "HDF5 with metadata, frames, instances, points, pred_points"),
     PoseFormat("sleap_analysis", looks_like_sleap_analysis, read_sleap_analysis, "HDF5 with tracks and node_names"),
-    PoseFormat("nwb", looks_like_nwb_pose, read_nwb_pose, "HDF5 with nwb_version and a PoseEstimation"),
-    PoseFormat("movement", looks_like_movement, read_movement, "netCDF or Zarr with position, time and space"),
+    PoseFormat("nwb", looks_like_nwb_pose, read_nwb_pose, "HDF5 with nwb_version and a PoseEstimation", holds_fps=True),
+    PoseFormat(
+        "movement",
+        looks_like_movement,
+        read_movement,
+        "netCDF or Zarr with position, time and space",
+        holds_fps=True,
+    ),
 )
 """The formats read without further packages, save that ``slp`` needs sleap-io."""
 
@@ -92,7 +103,7 @@ def detect_pose_format(path: Path, stated: str | None = None) -> PoseFormat:
     MissingFileError
         If there is no such file or folder.
     FormatError
-        If no format fits, ``stated`` is unknown, or a package that adds formats is broken.
+        If no format fits, the file holds labels, ``stated`` is unknown, or a package that adds formats is broken.
     AmbiguousError
         If several formats fit, or several packages add the stated one.
     """
@@ -166,6 +177,8 @@ def read_pose_file(
 def _stated_format(path: Path, stated: str) -> PoseFormat:
     for built_in in POSE_FORMATS:
         if built_in.name == stated:
+            if not _fitting(path, [built_in]):
+                _refuse_labels(path)
             return built_in
     added = [entry_point for entry_point in _entry_points() if entry_point.name == stated]
     if len(added) > 1:
@@ -191,7 +204,23 @@ def _fitting(path: Path, formats: Sequence[PoseFormat]) -> list[PoseFormat]:
     return [one for one in formats if (path.is_file() or one.read is read_movement) and one.looks_like(path)]
 
 
+def _refuse_labels(path: Path) -> None:
+    """Say so where labels were given as poses."""
+    # The annotation formats ask the same of the pose formats; at the top of both modules that would be a circle.
+    from nsp_adapters.annotations.detect import FORMATS
+
+    kind = next((each.name for each in FORMATS if path.is_file() and each.looks_like(path)), None)
+    if kind is not None:
+        raise FormatError(
+            found=f"an annotation file ({kind})",
+            expected="a pose file",
+            where=path.name,
+            remedy="name the file of the tracker; that with the labels belongs where labels are asked for",
+        )
+
+
 def _unknown(path: Path, formats: Sequence[PoseFormat]) -> FormatError:
+    _refuse_labels(path)
     if path.is_dir():
         found = "a folder that is no Zarr store of poses"
     elif is_hdf5(path):
@@ -228,7 +257,7 @@ def _load(entry_point: importlib.metadata.EntryPoint) -> PoseFormat:
         problem, cause = f"{type(error).__name__}: {error}", error
     else:
         if isinstance(loaded, PoseFormat) and loaded.name == entry_point.name:
-            return loaded
+            return _guarded(loaded, _distribution(entry_point))
         named = f"a PoseFormat named {loaded.name!r}" if isinstance(loaded, PoseFormat) else f"{type(loaded).__name__}"
         problem = f"it is {named}"
     raise FormatError(
@@ -237,3 +266,35 @@ def _load(entry_point: importlib.metadata.EntryPoint) -> PoseFormat:
         where=f"entry point {entry_point.value}",
         remedy="update or uninstall that package, or state one of the built-in formats",
     ) from cause
+
+
+def _guarded(added: PoseFormat, package: str) -> PoseFormat:
+    """Return a format of another package of which every failure is an error about one file that names the package."""
+
+    def guard(call: Callable[[], _Result], path: Path) -> _Result:
+        try:
+            return call()
+        except NspError:
+            raise
+        except Exception as error:  # whatever the package raises
+            raise _failing(added, package, path, f"failing with {type(error).__name__}: {error}") from error
+
+    def looks_like(path: Path) -> bool:
+        return guard(lambda: bool(added.looks_like(path)), path)
+
+    def read(path: Path, **options: object) -> xr.Dataset:
+        poses = guard(lambda: added.read(path, **options), path)
+        if not isinstance(poses, xr.Dataset):
+            raise _failing(added, package, path, f"returning {type(poses).__name__}, no Dataset")
+        return poses
+
+    return replace(added, looks_like=looks_like, read=read)
+
+
+def _failing(added: PoseFormat, package: str, path: Path, how: str) -> FormatError:
+    return FormatError(
+        found=f"the reader {added.name!r} of package {package} {how}",
+        expected="poses, or an error about the file",
+        where=path.name,
+        remedy="update that package or tell its authors, or state one of the built-in formats",
+    )

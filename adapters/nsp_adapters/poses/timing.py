@@ -53,7 +53,8 @@ def agreed_fps(path: Path, stated: float | None, in_file: float | None, toleranc
             found=f"{in_file:.10g} frames per second",
             expected=f"the stated {stated:.10g}",
             where=path.name,
-            remedy="correct the stated fps or leave it out: reading with the wrong one would stretch all times",
+            remedy=f"state fps = {in_file:.9g} if the file is right, else export it again with the frame rate of the "
+            "video: the wrong one would stretch all times",
         )
     return stated
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from nsp_adapters.annotations.delimited import MAX_FRAMES, beginning_of, csv_text, header_of, read_delimited
+from nsp_adapters.annotations.delimited import (
+    MAX_FRAMES,
+    beginning_of,
+    csv_text,
+    has_semicolons,
+    header_of,
+    read_delimited,
+)
 from nsp_core.errors import FormatError, MissingFileError
 
 EXAMPLE = "a,b\n1,2\n3,4\n5,6\n7,8"
@@ -32,6 +39,12 @@ def test_cells_are_found_by_name_and_stripped(write):
         (b"a,b\n1,2,3\n", "line 2: found 3 cells"),
         (b"a,a\n1,2\n", "found two columns 'a', expected a table: columns with different names"),
         (b"a,\n1,2\n", "found no name for column 2"),
+        (b"a,,\n1,2,3\n", "found no name for column 2"),
+        (
+            b"a;b\n1;2\n",
+            "found columns separated by ';', as a spreadsheet program saves them, expected a table: columns",
+        ),
+        (b'"a";"b"\n"1";"2"\n', "save it with ',' between cells and '.' in decimal numbers"),
         (b"a,b\n1,\xff\n", "found content that is no csv text ('utf-8' codec can't decode"),
         ("a,b\n1,2\n".encode("utf-16"), "found content that is no csv text"),
         (b'a,b\n"1,2\n', "found content that is no csv text (unexpected end of data)"),
@@ -41,6 +54,19 @@ def test_damaged_text_says_what_and_where(write, content, message):
     with pytest.raises(FormatError) as caught:
         read(write(content))
     assert message in str(caught.value)
+
+
+def test_empty_columns_at_the_end_are_left_out(write):
+    path = write("a,b,,\n1,2,,\n3,4\n")
+    assert header_of(path) == (("a", "b"), ("1", "2"))
+    table = read(path)
+    assert (table.columns, [row["b"] for row in table.rows]) == (("a", "b"), ["2", "4"])
+    assert header_of(write(",a\n0,\n")) == (("", "a"), ("0", ""))
+
+
+def test_semicolons_within_cells_separate_nothing(write):
+    for text in ("a;b,c\n1,2\n", "a;b\nnotes\n", "a\n1;2\n", '"a;b","c;d"\n1,2\n'):
+        assert not has_semicolons(write(text))
 
 
 def test_missing_column_names_the_closest(write):

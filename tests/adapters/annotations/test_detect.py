@@ -92,6 +92,34 @@ def test_unknown_file_is_met_with_a_valid_example(write, content):
     assert read_annotation_file(write(shown), fps=None).labels
 
 
+@pytest.mark.parametrize("module", ["plain_bouts", "per_frame_csv", "simba_bouts", "simba_targets", "deepethogram"])
+def test_a_table_saved_with_semicolons_is_told_so_whether_its_format_is_stated_or_not(write, module):
+    path = write(example(module).replace(",", ";"))
+    for stated in (None, format_name(module)):
+        with pytest.raises(FormatError, match="found columns separated by ';', as a spreadsheet program saves them"):
+            read_annotation_file(path, format=stated, fps=30.0)
+
+
+@pytest.mark.parametrize("module", ["plain_bouts", "per_frame_csv", "simba_bouts", "deepethogram", "mabe"])
+def test_empty_columns_at_the_end_change_nothing(write, module):
+    plain, filled = write(example(module)), write(example(module).replace("\n", ",,\n") + ",,", "filled.csv")
+    assert detect_annotation_format(filled).name == format_name(module)
+    read, other = (read_annotation_file(path, fps=30.0, recording=None) for path in (plain, filled))
+    assert [one.bouts for one in read.labels] == [one.bouts for one in other.labels]
+
+
+@pytest.mark.parametrize("stated", [None, "bout-csv", "caltech"])
+def test_poses_given_as_labels_are_called_poses(write, stated):
+    path = write("scorer,n,n\nbodyparts,nose,nose\ncoords,x,y\n0,1,2\n", "cage3DLC.csv")
+    with pytest.raises(FormatError, match=r"found a pose file \(dlc_csv\), expected an annotation file; name the file"):
+        read_annotation_file(path, format=stated, fps=30.0)
+
+
+def test_a_video_given_as_labels_is_called_a_video(write):
+    with pytest.raises(FormatError, match=r"no known format \(it begins .*: a video \(mp4, mov\)\)"):
+        read_annotation_file(write(b"\0\0\0\x20ftypisom\0\0\2\0"), fps=30.0)
+
+
 def test_stated_name_that_is_none_names_the_closest(write):
     with pytest.raises(
         FormatError, match=r"found format 'simba-bout' \(closest: 'simba-bouts'\), expected one of boris"

@@ -26,7 +26,11 @@ def states(labels, behavior, n_frames):
 def test_example_reads(write):
     read = read_per_frame_csv(write(EXAMPLE), annotator="anna")
     (labels,) = read.labels
-    assert (labels.recording, labels.annotator, read.assumptions) == ("cage3", "anna", ())
+    assert (labels.recording, labels.annotator) == ("cage3", "anna")
+    assert read.assumptions == (
+        "cage3.csv: each column is taken as a behavior: freezing, rearing; columns of one behavior by several "
+        "annotators are read by nsp agreement --annotators-of NAME",
+    )
     assert states(labels, "freezing", 4) == [0, 0, -1, -1]
     assert states(labels, "rearing", 4) == [0, 1, 1, 0]
 
@@ -43,12 +47,33 @@ def test_frame_column_may_be_an_index(write, header):
 
 
 def test_without_frame_column_rows_are_frames_and_the_import_says_so(write):
-    read = read_per_frame_csv(write("a,b\n0,1\n1,\n"), n_frames=3)
+    read = read_per_frame_csv(write("a,b\n0,1\n1,\n"), n_frames=3, looked_for=["a", "b"])
     assert read.labels[0].bouts == (Bout("a", 1, 2), Bout("b", 0, 1))
     assert read.assumptions == (
         "cage3.csv: labels end after 2 of 3 frames; the rest is unlabeled",
         "cage3.csv: no column frame: row i below the header is frame i",
     )
+
+
+@pytest.mark.parametrize(("header", "column"), [("frame", "frame"), ("", "without a name")])
+def test_frames_that_begin_with_one_are_taken_as_they_stand_and_told(write, header, column):
+    read = read_per_frame_csv(write(f"{header},a\n2,1\n1,0\n"), n_frames=4)
+    assert states(read.labels[0], "a", 4) == [-1, 0, 1, -1]
+    assert read.assumptions[-1] == (
+        f"cage3.csv: the column {column} begins with 1 and was taken as 0-based, so that nobody looked at frame 0; if "
+        "the table counts from 1, subtract 1 from every number in it"
+    )
+    for text in ("frame,a\n0,1\n1,0\n", "frame,a\n2,1\n", "frame,a\n"):
+        assert not any("begins with" in each for each in read_per_frame_csv(write(text)).assumptions)
+
+
+def test_what_several_columns_are_taken_for_is_told_unless_it_was_said(write):
+    path = write("frame,anna,ben\n0,1,0\n1,1,1\n")
+    (told,) = read_per_frame_csv(path).assumptions
+    assert "each column is taken as a behavior: anna, ben; columns of one behavior by several annotators" in told
+    for said in ({"annotators_of": "freezing"}, {"looked_for": ["anna", "ben"]}):
+        assert read_per_frame_csv(path, **said).assumptions == ()
+    assert read_per_frame_csv(write("frame,anna\n0,1\n")).assumptions == ()
 
 
 def test_columns_can_be_annotators_of_one_behavior(write):
@@ -115,6 +140,16 @@ def test_written_table_has_three_states(tmp_path):
     assert (tmp_path / "r.csv").read_text() == "frame,a\n0,-1\n1,1\n2,1\n3,0\n4,-1\n"
     with pytest.raises(LabelError, match="found labels up to frame 4"):
         write_per_frame_csv(tmp_path / "r.csv", labels, n_frames=3)
+
+
+@pytest.mark.parametrize("name", ["frame", "Frames", "time", "background", "0", "a;b", " a"])
+def test_a_name_that_would_not_be_read_again_is_refused(tmp_path, name):
+    labels = RecordingLabels("r", "anna", (Bout(name, 1, 2),), {name: ((0, 4),)})
+    with pytest.raises(LabelError, match=f"r: found a behavior called {name!r}, expected names that mean a behavior"):
+        write_per_frame_csv(tmp_path / "r.csv", labels, n_frames=4)
+    with pytest.raises(LabelError, match="r: found no behavior"):
+        write_per_frame_csv(tmp_path / "r.csv", RecordingLabels("r", "anna", ()), n_frames=4)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_frame_column_beside_an_index_places_the_rows(write):

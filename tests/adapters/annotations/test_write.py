@@ -26,6 +26,7 @@ NAMES = {
     "caltech": "cage3.txt",
     "bento": "cage3.annot",
     "deepethogram": "cage3_labels.csv",
+    "per-frame-csv": "cage3.csv",
     "bout-csv": "cage3.csv",
 }
 READABLE = [name for name in NAMES if name != "boris-xlsx"]
@@ -98,7 +99,7 @@ def test_nothing_is_lost_without_a_word(tmp_path, name, labels):
         assert same or notes
 
 
-@pytest.mark.parametrize("name", ["simba-bouts", "caltech", "bento", "deepethogram", "bout-csv"])
+@pytest.mark.parametrize("name", ["simba-bouts", "caltech", "bento", "deepethogram", "per-frame-csv", "bout-csv"])
 def test_a_behavior_of_which_only_point_events_are_left_out_is_unlabeled(tmp_path, name):
     points = (PointEvent("jump", 7), PointEvent("jump", 9))
     labels = replace(PLAIN, points=points, observed={**PLAIN.observed, "jump": WHOLE})
@@ -143,7 +144,12 @@ def test_behaviors_that_overlap_become_streams(tmp_path):
 def test_frames_in_which_nobody_looked_stay_apart_in_streams(tmp_path):
     labels = RecordingLabels("cage3", "unknown", (Bout("attack", 30, 50),), {"attack": ((20, 80),)})
     path, notes = written(tmp_path, [labels], "caltech", n_frames=100)
-    assert notes == ("frames in which nobody looked are of the type 'unscored': name it so when they are read",)
+    assert notes == (
+        "frames in which nobody looked are of the type 'unscored': read the file with --unscored unscored, or with "
+        'unscored = ["unscored"] in [labels] of a study',
+    )
+    (read,) = read_annotation_file(path, fps=30.0, unscored=["unscored"]).labels
+    assert (read.bouts, dict(read.observed)["attack"]) == (labels.bouts, ((20, 80),))
     rows = [line.split() for line in path.read_text().splitlines() if line.startswith("\t")]
     assert [(int(start), int(stop), name) for start, stop, name in rows] == [
         (1, 20, "unscored"),
@@ -152,6 +158,16 @@ def test_frames_in_which_nobody_looked_stay_apart_in_streams(tmp_path):
         (51, 80, "other"),
         (81, 100, "unscored"),
     ]
+
+
+def test_unlabeled_frames_that_bento_refuses_are_kept_by_what_it_advises(tmp_path):
+    labels = replace(PLAIN, bouts=BOUTS[1:3], observed={"attack": ((0, 95),), "sniff": ((20, 60), (80, 95))})
+    with pytest.raises(LabelError, match="keeps unlabeled frames apart: boris-project, deepethogram or per-frame-csv"):
+        written(tmp_path, [labels], "bento")
+    for name in ("boris-project", "deepethogram", "per-frame-csv"):
+        path, _ = written(tmp_path, [labels], name, video="cage3.mp4")
+        (read,) = read_annotation_file(path, fps=30.0, n_frames=N_FRAMES).labels
+        assert (sorted_bouts(read), dict(read.observed)) == (sorted_bouts(labels), dict(labels.observed))
 
 
 @pytest.mark.parametrize("name", ["boris-project", "bout-csv"])
@@ -169,7 +185,7 @@ def test_what_a_bout_csv_has_no_row_of_is_told(tmp_path):
     assert notes[-1] == "without a bout, and so not in a bout csv: 'cage4' by 'unknown'"
 
 
-@pytest.mark.parametrize("name", ["boris-xlsx", "simba-bouts", "caltech", "deepethogram"])
+@pytest.mark.parametrize("name", ["boris-xlsx", "simba-bouts", "caltech", "deepethogram", "per-frame-csv"])
 def test_several_annotators_are_refused_where_there_is_a_place_for_one(tmp_path, name):
     message = f"found 2 annotators: anna, ben, expected one, for {name} has a place for one; choose one with --annot"
     with pytest.raises(LabelError, match=message):
@@ -177,7 +193,7 @@ def test_several_annotators_are_refused_where_there_is_a_place_for_one(tmp_path,
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["boris-xlsx", "simba-bouts", "caltech", "bento", "deepethogram"])
+@pytest.mark.parametrize("name", ["boris-xlsx", "simba-bouts", "caltech", "bento", "deepethogram", "per-frame-csv"])
 def test_several_recordings_are_refused_where_there_is_a_place_for_one(tmp_path, name):
     message = f"{NAMES[name]}: found 2 recordings: cage3, cage4, .* or write boris-project or bout-csv"
     with pytest.raises(LabelError, match=message):

@@ -312,7 +312,7 @@ ANNOTATION_TEXT = (
         "calms21",
         swap('{"attack": 0, "other": 1}', "{}"),
         "no vocab in the metadata",
-        "state the vocabulary",
+        'give a json whose metadata has it, such as "vocab": .* or write a csv',
         AmbiguousError,
     ),
     Broken(

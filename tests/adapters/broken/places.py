@@ -212,8 +212,8 @@ PLACES = (
         "sheet that is none",
         lambda path: path.write_text("time;event"),
         FormatError,
-        "no known format",
-        "export it in one of these",
+        "columns separated by ';'",
+        "save it with ','",
         file="cage3.xlsx",
     ),
 )

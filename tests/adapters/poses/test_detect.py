@@ -162,6 +162,50 @@ def test_a_broken_package_is_named_and_disturbs_no_built_in_format(file, plugin,
         assert f"found a broken pose reader {name!r} in the package toy-tracker ({problem}" in str(caught.value)
 
 
+def fail(*_, **__):
+    return None.attribute
+
+
+FAILING_READ = PoseFormat("toy", TOY.looks_like, fail, "")
+FAILING_LOOK = PoseFormat("toy", fail, read_toy, "")
+NO_DATASET = PoseFormat("toy", TOY.looks_like, lambda path, **_: [1], "")
+REFUSING = PoseFormat("toy", TOY.looks_like, lambda path, **_: detect_pose_format(path / "none"), "")
+OTHER_OPTIONS = PoseFormat("toy", TOY.looks_like, lambda path: None, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "how"),
+    [
+        ("FAILING_READ", "failing with AttributeError: 'NoneType' object has no attribute 'attribute'"),
+        ("FAILING_LOOK", "failing with AttributeError: 'NoneType' object has no attribute 'attribute'"),
+        ("OTHER_OPTIONS", "failing with TypeError: "),
+        ("NO_DATASET", "returning list, no Dataset"),
+    ],
+)
+def test_a_reader_of_another_package_that_fails_is_an_error_about_the_file(file, plugin, value, how):
+    plugin(("toy", value))
+    assert read_pose_file(file(CSV), fps=30.0, recording="r").sizes["time"] == 1
+    with pytest.raises(FormatError) as caught:
+        read_pose_file(file("toy"), fps=30.0, recording="r")
+    assert f"poses.bin: found the reader 'toy' of package toy-tracker {how}" in str(caught.value)
+    assert "update that package or tell its authors" in caught.value.remedy
+
+
+def test_what_a_reader_of_another_package_refuses_itself_is_passed_on(file, plugin):
+    plugin(("toy", "REFUSING"))
+    with pytest.raises(MissingFileError, match="no such file"):
+        read_pose_file(file("toy"), fps=30.0, recording="r")
+
+
+@pytest.mark.parametrize("stated", [None, "dlc_csv", "nwb"])
+def test_labels_given_as_poses_are_called_labels(file, stated):
+    bouts = "recording,behavior,start_frame,stop_frame\ncage3,attack,535,961\n"
+    with pytest.raises(
+        FormatError, match=r"found an annotation file \(bout-csv\), expected a pose file; name the file"
+    ):
+        read_pose_file(file(bouts, "cage3.csv"), format=stated, fps=30.0, recording="r")
+
+
 def test_poses_of_other_packages_are_checked(file, plugin, monkeypatch):
     plugin(("toy", "TOY"))
     broken = PoseFormat(

@@ -71,7 +71,7 @@ def test_rates_agree_or_not():
     assert agreed_fps(FILE, None, 29.97) == 29.97
     assert agreed_fps(FILE, 25.0, None) == 25.0
     assert agreed_fps(FILE, 30.0, 29.9, tolerance=0.2) == 30.0
-    with pytest.raises(FormatError, match=r"found 58\.83 frames per second, expected the stated 50"):
+    with pytest.raises(FormatError, match=r"found 58\.83 .* the stated 50; state fps = 58\.83 if the file is right"):
         agreed_fps(FILE, 50.0, 58.83)
     for impossible in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(FormatError, match="expected a positive number"):
