@@ -182,6 +182,7 @@ def _draw(rows: pd.DataFrame, path: Path) -> None:
             for whole in rows[(rows["behavior"] == behavior) & (rows["n_bouts"] == ALL)][measure]:
                 axis.axhline(whole, color="gray", linestyle="--", label="program, all labels")
             axis.set(xscale="log", xticks=N_BOUTS, xticklabels=N_BOUTS, ylabel=measure.upper(), ylim=(0, 1))
+            axis.minorticks_off()
         axes[0][column].set_title(behavior)
         axes[1][column].set_xlabel("annotated bouts")
     axes[0][0].legend(fontsize="x-small")
