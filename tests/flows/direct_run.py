@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from nsp_adapters.outputs import Failure
 from nsp_core.errors import NspError
@@ -26,11 +27,14 @@ class DirectRun:
 
     study: Study
     out: Path
+    console: Console
     failures: list[Failure] = field(default_factory=list)
     messages: Queue[Any] = field(default_factory=Queue)
 
     def each(self, stage: str, calls: Sequence[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
         """Return the results of ``calls``, without those that failed."""
+        if not self.console.stderr:
+            self.console.print(stage)
         results = []
         for subject, function, arguments in calls:
             try:
@@ -46,8 +50,8 @@ def run_directly(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
     """Have ``module`` do its jobs in this process."""
 
     @contextmanager
-    def running(study: Study, out: Path, *_: object) -> Iterator[DirectRun]:
-        yield DirectRun(study, out)
+    def running(study: Study, out: Path, _: int, console: Console) -> Iterator[DirectRun]:
+        yield DirectRun(study, out, console)
 
     monkeypatch.setattr(module, "running", running)
 

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from nsp_core.dsl.constants import constants_of
 from nsp_core.dsl.text import parse_program
 from nsp_core.labels import Behavior
 from nsp_core.program import ProgramArtifact
+from nsp_flows import fit_rule as module
 from nsp_flows.fit_rule import FitOutcome, fit_rule_file, print_fit
+from tests.flows.direct_run import run_directly
 
 Command = Callable[[Sequence[object]], tuple[int, str, str]]
 
@@ -34,6 +36,14 @@ min_bout(
 """
 AS_WRITTEN = "min_bout(nose_to_nose < 40 mm and mean(speed[higher], 2 s) < 100 mm/s, 0.5 s)"
 FEATURES = '\n[features]\nuse = ["nose_to_nose", "speed", "centroid_distance"]\n\n[search]\nseeds = [0]\n'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_this_process() -> Iterator[None]:
+    """Processes of its own take seconds to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        run_directly(patch, module)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import pytest
 from rich.console import Console
 
 from nsp_adapters.outputs import Failure
+from nsp_flows import stability as module
 from nsp_flows.stability import StabilityOutcome, print_stability, stability_markdown
+from tests.flows.direct_run import run_directly
 
 Command = Callable[[list[object]], tuple[int, str, str]]
 FEW = ("--seeds", 1, "--bootstraps", 1, "--jitter-px", 1, "--workers", 1)
@@ -53,6 +55,14 @@ VALUES = {
     ],
     "reference_on_jittered_poses": [{"jitter_px": 0.5, "kappa": 0.91, "observed": 0.97, "share_decided": 0.99}],
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_this_process() -> Iterator[None]:
+    """Processes of its own take seconds to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        run_directly(patch, module)
+        yield
 
 
 @pytest.fixture(scope="module")
