@@ -17,7 +17,7 @@ from nsp_core.sequences import LabeledSequence
 from nsp_core.study import RecordingRole, Study
 from nsp_core.weak.balance import AnnotatedSpan, ClassBalance, balance_from_spans
 
-__all__ = ["WeakLabelJob", "annotated_throughout", "job_key", "labeled_participants", "tested_sequences"]
+__all__ = ["WeakLabelJob", "annotated_throughout", "job_key", "judging_participants", "labeled_participants"]
 
 LABELED_ROLES: tuple[RecordingRole, ...] = ("train", "validation", "infer")
 # A recording whose frames are nearly all labeled was not chosen bout by bout.
@@ -114,15 +114,20 @@ def _with_features(one: LabeledSequence, names: Sequence[str]) -> LabeledSequenc
     )
 
 
-def tested_sequences(job: WeakLabelJob, names: Sequence[str]) -> list[LabeledSequence]:
-    """Return the sequences of test recordings that have all features called ``names``, in that order."""
-    return [
-        _with_features(each.sequence, names)
+def judging_participants(job: WeakLabelJob, names: Sequence[str]) -> tuple[list[ParticipantSequence], tuple[str, ...]]:
+    """Return the animals or dyads of test recordings, with the features called ``names`` in that order.
+
+    Those of recordings that lack such a feature are left out; they are named second.
+    """
+    every = [
+        each
         for one in job.recordings
         if one.entry.role == "test"
         for each in participant_sequences(one, job.study, job.behavior)
-        if set(names) <= set(each.sequence.names)
     ]
+    lacking = tuple(dict.fromkeys(each.entry.name for each in every if not set(names) <= set(each.sequence.names)))
+    judged = [each for each in every if each.entry.name not in lacking]
+    return [replace(each, sequence=_with_features(each.sequence, names)) for each in judged], lacking
 
 
 def job_key(job: WeakLabelJob, roles: Sequence[RecordingRole] = LABELED_ROLES) -> str:

@@ -29,7 +29,7 @@ from nsp_adapters.recordings import ParticipantSequence
 from nsp_adapters.synthesis import unbeaten_baselines
 from nsp_adapters.tables import assemble, write_part, write_table_csv
 from nsp_adapters.weak_folds import VARIANTS, read_gold_fold
-from nsp_adapters.weak_job import WeakLabelJob, job_key, labeled_participants, tested_sequences
+from nsp_adapters.weak_job import WeakLabelJob, job_key, judging_participants, labeled_participants
 from nsp_core.ethogram.tables import bout_table, concat_bouts, frame_table
 from nsp_core.evaluate.bootstrap import scores_with_intervals
 from nsp_core.evaluate.frames import FramePredictions, FrameScores, as_json
@@ -120,8 +120,8 @@ def _learned(
         max_complexity=job.study.search.max_complexity,
         report=report,
     )
-    tests = tested_sequences(job, gold[0].names)
-    splits = {"test": tests} if tests else {}
+    tested, not_judged = judging_participants(job, gold[0].names)
+    splits = {"test": [each.sequence for each in tested]} if tested else {}
     kept = [each for one in judged for each in (one.with_weak if verdict.helps else one.without)]
     scores = {"program": {"validation": _with_intervals(kept, job.seed)}}
     scores["program"] |= program_scores(found.best.program, splits, seed=job.seed)
@@ -142,6 +142,7 @@ def _learned(
             "n_bouts": len(annotated_bouts(gold)),
             "class_balance": asdict(job.balance),
             "beats_baselines": not unbeaten_baselines(plain),
+            "not_judged": list(not_judged),
         },
         scores=plain,
     )
@@ -179,8 +180,15 @@ def _summary(
         "mean_bout_s": model.mean_bout_s,
         "calibration": model.calibration.method,
         "flipped_share": model.flipped_share,
-        "notes": list(model.notes),
+        "notes": [*model.notes, *_about_test(artifact.provenance["not_judged"])],
     }
+
+
+def _about_test(not_judged: Sequence[str]) -> list[str]:
+    if not not_judged:
+        return []
+    lack = "lack features that the others have and are"
+    return [f"Test recordings {', '.join(not_judged)} {lack} not judged by: compute the same for all recordings."]
 
 
 def _seconds(labeled: Sequence[ParticipantSequence], *, annotated: bool) -> float:

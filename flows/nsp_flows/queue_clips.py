@@ -6,7 +6,6 @@ Labeling functions are found from what is annotated in recordings that programs 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +25,13 @@ from nsp_adapters.recordings import (
 )
 from nsp_core.errors import LabelError, StudyError
 from nsp_core.features.lookup import closest_match
-from nsp_core.labels import ABSENT, PRESENT, Behavior
+from nsp_core.labels import Behavior
 from nsp_core.rng import stream
 from nsp_core.search.beam import SearchProgress
 from nsp_core.sequences import LabeledSequence
 from nsp_core.study import RecordingRole, Study
 from nsp_core.weak.committee import committee_degrees
-from nsp_core.weak.few_bouts import annotated_bouts, require_fps, weighted_to_balance
+from nsp_core.weak.few_bouts import annotated_bouts, labeled_share, require_fps, weighted_to_balance
 from nsp_core.weak.labeling import LabelingFunction, LabelingSettings, find_labeling_functions
 from nsp_core.weak.queue import ClipEvidence, ProposedClip, QueueSettings, propose_clips, random_clips
 from nsp_flows.jobs import Run, running, with_any_labels
@@ -281,7 +280,7 @@ def _clips_job(
         messages.put((behavior.name, progress))
 
     try:
-        share = _share(learned_from) if options.share is None else options.share
+        share = labeled_share(learned_from) if options.share is None else options.share
         functions = _functions(learned_from, share, study, report)
     except LabelError as error:
         generator = stream(seed, "queue", behavior.name)
@@ -290,12 +289,6 @@ def _clips_job(
         return FoundClips(clips, (), f"{error.found}, expected {error.expected}", n_bouts, None)
     clips = propose_clips(_evidence(proposed_in, functions), options.n_clips, settings=settings)
     return FoundClips(clips, tuple(function.text for function in functions), "", n_bouts, share)
-
-
-def _share(sequences: Sequence[LabeledSequence]) -> float:
-    """Return the share of the labeled frames in which the behavior is present; NaN where none is labeled."""
-    n_present, n_absent = (sum(int((one.states == state).sum()) for one in sequences) for state in (PRESENT, ABSENT))
-    return n_present / (n_present + n_absent) if n_present + n_absent else math.nan
 
 
 def _functions(

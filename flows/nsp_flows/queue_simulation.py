@@ -22,12 +22,12 @@ from nsp_adapters.outputs import Failure, sweep_outputs
 from nsp_adapters.recordings import PreparedRecording, extract_recording, labeled_sequences
 from nsp_adapters.tables import write_table_csv
 from nsp_core.errors import StudyError
-from nsp_core.labels import PRESENT, UNLABELED, Behavior
+from nsp_core.labels import Behavior
 from nsp_core.provenance import CORE_VERSION, digest
-from nsp_core.sequences import LabeledSequence
 from nsp_core.study import RecordingRole, Study
 from nsp_core.weak.annotator_cost import AnnotationRounds, QueuePolicy, simulate_annotation
 from nsp_core.weak.committee import CommitteeLearner
+from nsp_core.weak.few_bouts import labeled_share
 from nsp_core.weak.queue import QueueSettings
 from nsp_flows.jobs import Run, running, with_labels
 
@@ -208,18 +208,13 @@ def _simulate(one: _Simulated) -> Path:
         ]
         for role in ("train", "validation")
     )
-    learner = CommitteeLearner(judged, _share(annotated), one.seed)
+    # The share of all frames: a person would state it, and these recordings are annotated throughout.
+    learner = CommitteeLearner(judged, labeled_share(annotated), one.seed)
     table = simulate_annotation(
         annotated, learner, policy=one.policy, rounds=one.rounds, seed=one.seed, settings=one.settings
     )
     write_table_csv(path, table.assign(policy=one.policy, seed=one.seed))
     return path
-
-
-def _share(sequences: Sequence[LabeledSequence]) -> float:
-    """Return the share of present frames in recordings that are annotated throughout: what a person would state."""
-    states = np.concatenate([one.states for one in sequences])
-    return float((states == PRESENT).sum() / max(int((states != UNLABELED).sum()), 1))
 
 
 def _key(one: _Simulated) -> str:

@@ -15,7 +15,6 @@ from nsp_flows.telling import counted, print_whole, say
 __all__ = ["print_weak_labels", "report_markdown", "verdict_of"]
 
 VARIANT_NAMES = {"without": "annotated frames alone", "with_weak": "with weak labels"}
-SHOWN_FUNCTIONS = 5
 
 
 def print_weak_labels(files: WeakLabelFiles, console: Console) -> None:

@@ -7,6 +7,7 @@ by them as they are would call too much. Weights give them the class balance of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ __all__ = [
     "annotated_bouts",
     "draw_bouts",
     "labeled_around",
+    "labeled_share",
     "require_enough_bouts",
     "require_fps",
     "weighted_to_balance",
@@ -79,6 +81,14 @@ def labeled_around(
         frames = slice(max(bout.start_frame - margin, 0), bout.stop_frame + margin)
         kept[bout.sequence][frames] = one.gold_states[frames]
     return [replace(one, states=states, weak=None) for one, states in zip(sequences, kept, strict=True)]
+
+
+def labeled_share(sequences: Sequence[LabeledSequence]) -> float:
+    """Return the share of the annotated frames in which the behavior is present; NaN where none is annotated."""
+    n_present, n_absent = (
+        sum(int((one.gold_states == state).sum()) for one in sequences) for state in (PRESENT, ABSENT)
+    )
+    return n_present / (n_present + n_absent) if n_present + n_absent else math.nan
 
 
 def weighted_to_balance(sequences: Sequence[LabeledSequence], share: float) -> list[LabeledSequence]:

@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nsp_adapters.programs import read_program
+from nsp_adapters.recordings import extract_recording
+from nsp_adapters.study import read_study
 from nsp_adapters.tables import read_bout_table
+from nsp_adapters.weak_job import WeakLabelJob, judging_participants, labeled_participants
 from nsp_core.errors import StudyError
 from nsp_flows import queue_clips, weak_label
 from nsp_flows.weak_command import parse_share
@@ -155,3 +158,17 @@ def test_a_share_is_an_interval(text: str) -> None:
 def test_no_interval_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(StudyError, match="such as 2%-10%"):
         parse_share(text)
+
+
+def test_a_test_recording_without_the_features_of_the_others_is_named_and_not_judged_by(tmp_path: Path) -> None:
+    study = read_study(few_bouts(tmp_path, 1), environment={})
+    names = ("speed", "centroid_distance")
+    recordings = tuple(
+        extract_recording(entry, study, tmp_path / "recordings", names[: 1 if entry.role == "test" else 2])
+        for entry in study.recordings
+    )
+    job = WeakLabelJob(study, study.behaviors[1], recordings, parse_share("2%-10%"), tmp_path)
+    shared = labeled_participants(job)[0].sequence.names
+    assert judging_participants(job, shared) == ([], ("sim06",))
+    judged, lacking = judging_participants(job, [name for name in shared if name.startswith("speed")])
+    assert (len(judged), lacking) == (2, ())

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from nsp_core.errors import LabelError
+from nsp_core.evaluate.frames import FramePredictions
 from nsp_core.weak.balance import stated_balance
 from nsp_core.weak.few_bouts import draw_bouts, labeled_around
 from nsp_core.weak.labeling import LabelingSettings
 from nsp_core.weak.weak_labels import WeakLabelSettings, beside_gold, label_weakly
-from nsp_core.weak.with_and_without import count_folds, predict_fold, with_and_without
+from nsp_core.weak.with_and_without import FoldPredictions, count_folds, predict_fold, with_and_without
 from tests.core.weak.few_bout_recordings import recordings
 
 BALANCE = stated_balance(0.33, 0.25, 0.4)
@@ -88,10 +89,16 @@ def test_with_and_without_is_judged_on_every_annotated_frame_once(few):
     ]
     judged = sum(one.states.size for fold in folds for one in fold.without)
     assert judged == sum(int((one.states >= 0).sum()) for one in few)
-    verdict = with_and_without(folds)
-    assert 0 < verdict.without.f1 <= 1
-    merits = [scores.f1 + scores.ap for scores in (verdict.with_weak, verdict.without)]
-    assert verdict.helps == (merits[0] > merits[1])
+    assert 0 < with_and_without(folds).without.f1 <= 1
+
+
+def test_weak_labels_are_kept_only_if_they_are_better():
+    states = np.array([1, 1, 0, 0], dtype=np.int8)
+    right = FramePredictions("r0", states, states, np.array([0.9, 0.8, 0.2, 0.1]))
+    wrong = FramePredictions("r0", states, 1 - states, np.array([0.1, 0.2, 0.8, 0.9]))
+    assert with_and_without([FoldPredictions((wrong,), (right,))]).helps
+    assert not with_and_without([FoldPredictions((right,), (wrong,))]).helps
+    assert not with_and_without([FoldPredictions((right,), (right,))]).helps
 
 
 def test_labels_of_a_fold_that_is_held_out_change_nothing_that_is_said_of_it(few):
